@@ -1,0 +1,42 @@
+//! Numbers in 64-bit limbs to residues and back.
+
+use rayon::prelude::*;
+
+use super::map_groups;
+use crate::arith::backend::{Backend, Kernels, Scratch};
+use crate::arith::batch::Batch;
+use crate::arith::exponents::TimingClass;
+use crate::arith::modulus::Moduli;
+use crate::secret::SecretLimbs;
+
+/// `len` residues from reduced numbers, each in as many limbs as the widest modulus has.
+pub(crate) fn load<B: Backend>(moduli: &Moduli, numbers: &[u64], len: usize) -> Batch {
+    let width = moduli.limb_count();
+    map_groups::<B>(moduli.clone(), B::layout(moduli), len, TimingClass::Constant, |kernels, first, out, scratch| {
+        let mut lanes = SecretLimbs::zero(B::WIDTH * width);
+        for (lane, number) in lanes.as_mut_slice().chunks_exact_mut(width).enumerate() {
+            number.copy_from_slice(&numbers[(first + lane).min(len - 1) * width..][..width]);
+        }
+        kernels.load(lanes.as_slice(), out, scratch);
+    })
+}
+
+/// The reduced numbers of a batch, each in as many limbs as the widest modulus has.
+pub(crate) fn store<B: Backend>(batch: &Batch) -> SecretLimbs {
+    let (layout, len) = (batch.residues().layout(), batch.len());
+    let width = batch.moduli().limb_count();
+    let mut numbers = SecretLimbs::zero(len * width);
+    if len == 0 {
+        return numbers;
+    }
+    let groups = batch.residues().words().par_chunks(layout.group_words());
+    let outputs = numbers.as_mut_slice().par_chunks_mut(B::WIDTH * width);
+    groups.zip(outputs).enumerate().for_each_init(Scratch::default, |scratch, (group, (words, out))| {
+        let index = |lane: usize| (group * B::WIDTH + lane).min(len - 1);
+        let kernels = B::kernels(batch.moduli(), index, layout.limbs, TimingClass::Constant);
+        let mut lanes = SecretLimbs::zero(B::WIDTH * width);
+        kernels.store(words, lanes.as_mut_slice(), scratch);
+        out.copy_from_slice(&lanes.as_slice()[..out.len()]);
+    });
+    numbers
+}

@@ -1,0 +1,42 @@
+//! Algorithms over the kernels of any backend. Their operands go together: [`super::shape`] has looked.
+
+pub(crate) mod comb;
+pub(crate) mod convert;
+pub(crate) mod inverse;
+pub(crate) mod product;
+pub(crate) mod select;
+pub(crate) mod straus;
+mod table;
+
+use rayon::prelude::*;
+
+use super::backend::residues::{Layout, Residues};
+use super::backend::{Backend, Scratch};
+use super::batch::Batch;
+use super::exponents::TimingClass;
+use super::modulus::Moduli;
+
+/// A batch of `len` residues, computed group by group on all threads: `compute` fills the group whose first lane is the
+/// residue at the index that it is given.
+fn map_groups<B: Backend>(
+    moduli: Moduli,
+    layout: Layout,
+    len: usize,
+    class: TimingClass,
+    compute: impl Fn(&B::Kernels<'_>, usize, &mut [u64], &mut Scratch) + Sync,
+) -> Batch {
+    let mut out = Residues::zero(layout, len, moduli.is_secret());
+    // A batch without residues has no modulus and residues of no limb.
+    let group_words = layout.group_words().max(1);
+    out.words_mut().par_chunks_mut(group_words).enumerate().for_each_init(Scratch::default, |scratch, (group, out)| {
+        let first = group * B::WIDTH;
+        let kernels = B::kernels(&moduli, |lane| (first + lane).min(len - 1), layout.limbs, class);
+        compute(&kernels, first, out, scratch);
+    });
+    Batch::new(moduli, out)
+}
+
+/// The position that stands for `index` in an operand of `len` residues: a single one stands for all.
+pub(crate) fn broadcast(len: usize, index: usize) -> usize {
+    if len == 1 { 0 } else { index }
+}

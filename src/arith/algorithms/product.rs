@@ -1,0 +1,57 @@
+//! Products.
+
+use super::{broadcast, map_groups};
+use crate::arith::backend::{Backend, Kernels};
+use crate::arith::batch::Batch;
+use crate::arith::exponents::TimingClass;
+use crate::secret::SecretLimbs;
+
+/// a[i] * b[i]; either may be a single one for all.
+pub(crate) fn product<B: Backend>(a: &Batch, b: &Batch, class: TimingClass) -> Batch {
+    let (a, b) = if a.len() == 1 { (b, a) } else { (a, b) };
+    let (len, layout) = (a.len(), a.residues().layout());
+    map_groups::<B>(a.moduli().clone(), layout, len, class, |kernels, first, out, scratch| {
+        let index = |lane: usize| (first + lane).min(len - 1);
+        a.residues().read_group(index, out);
+        let mut factor = SecretLimbs::zero(layout.group_words());
+        b.residues().read_group(|lane| broadcast(b.len(), index(lane)), factor.as_mut_slice());
+        kernels.product(out, factor.as_slice(), scratch);
+    })
+}
+
+/// A piece of a run shorter than this is not worth a thread of its own.
+const SHORTEST_PIECE: usize = 16;
+
+/// The product of each `run` consecutive residues, which have one modulus. Long runs are cut into pieces where there
+/// are fewer runs than threads.
+pub(crate) fn product_runs<B: Backend>(batch: &Batch, run: usize, class: TimingClass) -> Batch {
+    let len = batch.len() / run;
+    let wanted = (4 * rayon::current_num_threads()).div_ceil(len.max(1));
+    let pieces = wanted.min(run / SHORTEST_PIECE).max(1);
+    if pieces == 1 {
+        return product_strided::<B>(&[(batch, run)], len, class);
+    }
+    let piece = run / pieces;
+    let bodies: Vec<usize> = (0..len).flat_map(|out| out * run..out * run + piece * pieces).collect();
+    let tails: Vec<usize> = (0..len).flat_map(|out| out * run + piece * pieces..(out + 1) * run).collect();
+    let bodies = product_strided::<B>(&[(&batch.gather(&bodies), piece)], len * pieces, class);
+    product_strided::<B>(&[(&bodies, pieces), (&batch.gather(&tails), run - piece * pieces)], len, class)
+}
+
+/// For each of `len` outputs the product of its share of every part: as many consecutive residues as stand beside it.
+/// The first share is not empty.
+fn product_strided<B: Backend>(parts: &[(&Batch, usize)], len: usize, class: TimingClass) -> Batch {
+    let (first_part, share) = parts[0];
+    let layout = first_part.residues().layout();
+    let moduli = first_part.moduli().gather((0..len).map(|out| out * share));
+    map_groups::<B>(moduli, layout, len, class, |kernels, first, out, scratch| {
+        let index = |lane: usize| (first + lane).min(len - 1);
+        let mut factor = SecretLimbs::zero(layout.group_words());
+        first_part.residues().read_group(|lane| index(lane) * share, out);
+        let factors = parts.iter().flat_map(|&(part, share)| (0..share).map(move |offset| (part, share, offset)));
+        for (part, share, offset) in factors.skip(1) {
+            part.residues().read_group(|lane| index(lane) * share + offset, factor.as_mut_slice());
+            kernels.product(out, factor.as_slice(), scratch);
+        }
+    })
+}

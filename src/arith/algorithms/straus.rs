@@ -1,0 +1,175 @@
+//! Products of powers (Straus, "Addition chains of vectors", 1964), the base outermost: a base's table is built, used
+//! for all rows of its group and dropped. There is one accumulator for each row and digit position, so that the
+//! squarings are done once, at the end.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::table::{Digits, Field, digit, digit_count};
+use crate::arith::backend::residues::{Layout, Residues};
+use crate::arith::backend::{Backend, Kernels, Scratch};
+use crate::arith::batch::Batch;
+use crate::arith::exponents::{Exponents, TimingClass};
+use crate::secret::SecretLimbs;
+
+/// A share of the bases smaller than this is not worth accumulators of its own.
+const SMALLEST_SHARE: usize = 16;
+
+/// The operands of one call: groups x d bases, groups x rows x d exponents.
+struct Problem<'a, B: Backend> {
+    field: Field<'a, B>,
+    bases: &'a Batch,
+    exponents: &'a Exponents,
+    per_group: usize,
+    rows: usize,
+    window_bits: u32,
+    disguise: SecretLimbs,
+}
+
+/// groups x rows residues: prod_k bases[g][k]^exponents[g][r][k]. One modulus for all, and at least one base a group.
+pub(crate) fn multi_power<B: Backend>(
+    bases: &Batch,
+    exponents: &Exponents,
+    groups: usize,
+    class: TimingClass,
+) -> Batch {
+    let layout = bases.residues().layout();
+    let per_group = bases.len() / groups;
+    let rows = exponents.len() / bases.len();
+    let shares = Shares::new(groups, per_group, rows);
+    let field = Field::new(bases.moduli(), layout, class);
+    let disguise = field.disguise(&mut Scratch::default());
+    let window_bits = best_window(exponents.bits(), rows.div_ceil(shares.rows).div_ceil(B::WIDTH), class);
+    let problem = Problem::<B> { field, bases, exponents, per_group, rows, window_bits, disguise };
+
+    let blocks: Vec<(usize, Range<usize>)> =
+        (0..groups).flat_map(|group| cut(rows, shares.rows).map(move |rows| (group, rows))).collect();
+    let results: Vec<Vec<SecretLimbs>> =
+        blocks.par_iter().map(|(group, rows)| problem.block(*group, rows.clone(), shares.bases)).collect();
+
+    let mut out = Residues::zero(layout, groups * rows, bases.moduli().is_secret());
+    for ((group, block), results) in blocks.iter().zip(&results) {
+        for (offset, row) in block.clone().enumerate() {
+            let result = results[offset / B::WIDTH].as_slice();
+            out.write(group * rows + row, result, offset % B::WIDTH);
+        }
+    }
+    Batch::new(bases.moduli().clone(), out)
+}
+
+impl<B: Backend> Problem<'_, B> {
+    /// The results of some rows of a group, a row a lane.
+    fn block(&self, group: usize, rows: Range<usize>, base_shares: usize) -> Vec<SecretLimbs> {
+        let shares: Vec<Range<usize>> = cut(self.per_group, base_shares).collect();
+        let accumulators = shares
+            .into_par_iter()
+            .map(|bases| self.accumulate(group, rows.clone(), bases))
+            .reduce_with(|left, right| self.merge(left, right))
+            .expect("a group has a base");
+        let row_words = self.positions() * self.field.layout.group_words();
+        if row_words == 0 {
+            return vec![self.field.start(0, &mut Scratch::default()); rows.len().div_ceil(B::WIDTH)];
+        }
+        accumulators.as_slice().par_chunks(row_words).map(|accumulators| self.finish(accumulators)).collect()
+    }
+
+    /// For each row and digit position the product of the bases' table rows at that digit.
+    fn accumulate(&self, group: usize, rows: Range<usize>, bases: Range<usize>) -> SecretLimbs {
+        let Layout { limbs, .. } = self.field.layout;
+        let (group_words, positions) = (self.field.layout.group_words(), self.positions());
+        let scratch = &mut Scratch::default();
+        let start = self.field.start(bases.len(), scratch);
+        let mut accumulators = SecretLimbs::new(start.as_slice().repeat(rows.len().div_ceil(B::WIDTH) * positions));
+
+        let table_words = limbs << self.window_bits;
+        let mut tables = SecretLimbs::zero(B::WIDTH * table_words);
+        let (mut lanes, mut entry) = (self.field.group(), self.field.group());
+        let mut digits = Digits::zero(B::WIDTH);
+        for first in bases.clone().step_by(B::WIDTH) {
+            let last = bases.end - 1;
+            let index = |lane: usize| group * self.per_group + (first + lane).min(last);
+            self.bases.residues().read_group(index, lanes.as_mut_slice());
+            self.field.fill_tables(lanes.as_slice(), self.disguise.as_slice(), tables.as_mut_slice(), scratch);
+            let tables = tables.as_slice().chunks_exact(table_words);
+            for (base, table) in (first..bases.end).zip(tables) {
+                for (cell, accumulator) in accumulators.as_mut_slice().chunks_exact_mut(group_words).enumerate() {
+                    let (first_row, position) = (rows.start + cell / positions * B::WIDTH, cell % positions);
+                    digits.fill(|lane| {
+                        let row = (first_row + lane).min(rows.end - 1);
+                        let exponent = (group * self.rows + row) * self.per_group + base;
+                        digit(self.exponents.limbs(exponent), position, self.window_bits)
+                    });
+                    self.field.kernels.look_up(entry.as_mut_slice(), table, digits.as_slice());
+                    self.field.kernels.product(accumulator, entry.as_slice(), scratch);
+                }
+            }
+        }
+        accumulators
+    }
+
+    fn merge(&self, mut left: SecretLimbs, right: SecretLimbs) -> SecretLimbs {
+        let scratch = &mut Scratch::default();
+        let group_words = self.field.layout.group_words();
+        let pairs = left.as_mut_slice().chunks_exact_mut(group_words).zip(right.as_slice().chunks_exact(group_words));
+        for (left, right) in pairs {
+            self.field.kernels.product(left, right, scratch);
+        }
+        left
+    }
+
+    /// The positions of a row joined by Horner's rule.
+    fn finish(&self, accumulators: &[u64]) -> SecretLimbs {
+        let scratch = &mut Scratch::default();
+        let mut positions = accumulators.rchunks_exact(self.field.layout.group_words());
+        let highest = positions.next().expect("a row has a digit position");
+        let mut result = SecretLimbs::new(highest.to_vec());
+        for accumulator in positions {
+            for _ in 0..self.window_bits {
+                self.field.kernels.square(result.as_mut_slice(), scratch);
+            }
+            self.field.kernels.product(result.as_mut_slice(), accumulator, scratch);
+        }
+        result
+    }
+
+    fn positions(&self) -> usize {
+        digit_count(self.exponents.bits(), self.window_bits)
+    }
+}
+
+/// Into how many parts the bases and the rows of a group are cut, so that every thread has work.
+struct Shares {
+    bases: usize,
+    rows: usize,
+}
+
+impl Shares {
+    fn new(groups: usize, per_group: usize, rows: usize) -> Shares {
+        let threads = rayon::current_num_threads();
+        if threads == 1 {
+            return Shares { bases: 1, rows: 1 };
+        }
+        let bases = (4 * threads).div_ceil(groups).clamp(1, per_group.div_ceil(SMALLEST_SHARE));
+        let rows = threads.div_ceil(groups * bases).clamp(1, rows.max(1));
+        Shares { bases, rows }
+    }
+}
+
+/// 0..len in `parts` ranges of almost equal length.
+fn cut(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..parts).map(move |part| part * len / parts..(part + 1) * len / parts)
+}
+
+/// A masked scan of this many rows takes about as long as a product.
+const SCAN_OF_A_PRODUCT: usize = 256;
+
+/// The window that costs a base the fewest products, its table included, if `rows` groups of rows use it.
+fn best_window(bits: u32, rows: usize, class: TimingClass) -> u32 {
+    let cost = |window_bits: u32| {
+        let table = 1usize << window_bits;
+        let scan = if class == TimingClass::Constant { table } else { 0 };
+        table * SCAN_OF_A_PRODUCT + rows * digit_count(bits, window_bits) * (SCAN_OF_A_PRODUCT + scan)
+    };
+    (1..=10).min_by_key(|&window_bits| cost(window_bits)).unwrap_or(1)
+}

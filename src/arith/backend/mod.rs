@@ -1,0 +1,87 @@
+//! What a backend is: kernels for a group of residues, and the algorithms over them, each of which it may override.
+
+pub(crate) mod gmp;
+pub(crate) mod residues;
+
+use crate::secret::SecretLimbs;
+
+use super::batch::Batch;
+use super::exponents::{Exponents, TimingClass};
+use super::modulus::Moduli;
+use super::options::EngineKind;
+use residues::Layout;
+
+/// A backend: where its residues lie, its kernels, and what it computes in a way of its own.
+pub(crate) trait Backend: Sync {
+    /// Its name.
+    const KIND: EngineKind;
+    /// Residues of a group, which the kernels treat at once.
+    const WIDTH: usize;
+    /// Kernels bound to the moduli of a group.
+    type Kernels<'m>: Kernels;
+
+    /// Words of a residue in a batch with these moduli.
+    fn limbs(moduli: &Moduli) -> usize;
+
+    /// Kernels for a group whose lanes hold residues modulo `moduli.of(index(lane))`, stored as `limbs` words each.
+    fn kernels<'m>(
+        moduli: &'m Moduli,
+        index: impl Fn(usize) -> usize,
+        limbs: usize,
+        class: TimingClass,
+    ) -> Self::Kernels<'m>;
+
+    /// Powers, of shapes that go together; either side may be a single one for all.
+    fn power(bases: &Batch, exponents: &Exponents, class: TimingClass) -> Batch;
+
+    /// How a batch with these moduli lies in memory.
+    fn layout(moduli: &Moduli) -> Layout {
+        Layout { kind: Self::KIND, width: Self::WIDTH, limbs: Self::limbs(moduli) }
+    }
+}
+
+/// Operations on groups, in the timing class that the kernels were made for.
+pub(crate) trait Kernels: Sync {
+    /// x *= y.
+    fn product(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch);
+    /// x = x^2.
+    fn square(&self, x: &mut [u64], scratch: &mut Scratch);
+    /// Lane l becomes row `digits[l]` of `table`, by masked scan or by address as the timing class allows.
+    fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]);
+    /// Lane l becomes that of `on_one` if bit l of `choices` is set, else that of `on_zero`; `constant` always.
+    fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[subtle::Choice]);
+    /// A group from one reduced number a lane, each `numbers.len()` / width limbs of 64 bits.
+    fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch);
+    /// The reduced numbers of a group; see [`Kernels::load`].
+    fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch);
+}
+
+/// Working memory that grows to what is asked for and is wiped on drop.
+pub(crate) struct Scratch {
+    limbs: SecretLimbs,
+    inner: Option<Box<Scratch>>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Scratch { limbs: SecretLimbs::zero(0), inner: None }
+    }
+}
+
+impl Scratch {
+    /// `len` limbs of undefined content.
+    pub fn limbs(&mut self, len: usize) -> &mut [u64] {
+        if self.limbs.len() < len {
+            self.limbs = SecretLimbs::zero(len);
+        }
+        &mut self.limbs.as_mut_slice()[..len]
+    }
+
+    /// `len` limbs of undefined content, and working memory for a function that is called with them.
+    pub fn with_inner(&mut self, len: usize) -> (&mut [u64], &mut Scratch) {
+        if self.limbs.len() < len {
+            self.limbs = SecretLimbs::zero(len);
+        }
+        (&mut self.limbs.as_mut_slice()[..len], self.inner.get_or_insert_default())
+    }
+}

@@ -1,0 +1,132 @@
+//! Residues in memory, in any backend that computes on this processor.
+//!
+//! Residues come in groups of `width` lanes. Within a group the limbs go first: limb j of lane l is word
+//! j * width + l, so that one vector holds the same limb of all lanes. The lanes beyond the last residue are zero.
+
+use zeroize::Zeroize;
+
+use crate::arith::options::EngineKind;
+
+/// How residues lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// The backend that reads them.
+    pub kind: EngineKind,
+    /// Lanes of a group.
+    pub width: usize,
+    /// Words of a residue.
+    pub limbs: usize,
+}
+
+impl Layout {
+    /// Words of a group.
+    pub fn group_words(&self) -> usize {
+        self.width * self.limbs
+    }
+
+    /// The same with residues of `limbs` words.
+    pub fn with_limbs(self, limbs: usize) -> Layout {
+        Layout { limbs, ..self }
+    }
+
+    /// Copies the residue in `lane` of a group to a row of words.
+    pub fn read_lane(&self, group: &[u64], lane: usize, row: &mut [u64]) {
+        for (limb, word) in row.iter_mut().enumerate() {
+            *word = group[limb * self.width + lane];
+        }
+    }
+
+    /// Copies a row of words to the residue in `lane` of a group.
+    pub fn write_lane(&self, row: &[u64], lane: usize, group: &mut [u64]) {
+        for (limb, word) in row.iter().enumerate() {
+            group[limb * self.width + lane] = *word;
+        }
+    }
+}
+
+/// The residues of a batch; secret ones are wiped on drop.
+pub(crate) struct Residues {
+    layout: Layout,
+    len: usize,
+    secret: bool,
+    words: Vec<u64>,
+}
+
+impl Residues {
+    /// `len` residues, all zero.
+    pub fn zero(layout: Layout, len: usize, secret: bool) -> Residues {
+        Residues { layout, len, secret, words: vec![0; len.div_ceil(layout.width) * layout.group_words()] }
+    }
+
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    pub fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words
+    }
+
+    /// Fills the lanes of `group` with the residues at `index(lane)`.
+    pub fn read_group(&self, index: impl Fn(usize) -> usize, group: &mut [u64]) {
+        let Layout { width, limbs, .. } = self.layout;
+        for lane in 0..width {
+            let from = index(lane);
+            let source = &self.words[from / width * self.layout.group_words()..][..self.layout.group_words()];
+            for limb in 0..limbs {
+                group[limb * width + lane] = source[limb * width + from % width];
+            }
+        }
+    }
+
+    /// Makes the residue at `index` that of `lane` in a group.
+    pub fn write(&mut self, index: usize, group: &[u64], lane: usize) {
+        let Layout { width, limbs, .. } = self.layout;
+        let own = &mut self.words[index / width * width * limbs..][..width * limbs];
+        for limb in 0..limbs {
+            own[limb * width + index % width] = group[limb * width + lane];
+        }
+    }
+
+    /// The residues at `indices`, in a batch that is secret if this one is.
+    pub fn gather(&self, indices: impl ExactSizeIterator<Item = usize>) -> Residues {
+        let mut out = Residues::zero(self.layout, indices.len(), self.secret);
+        for (to, from) in indices.enumerate() {
+            assert!(from < self.len, "residue {from} of a batch of {}", self.len);
+            out.copy_residue(to, self, from);
+        }
+        out
+    }
+
+    /// All residues of `parts`, which have one layout.
+    pub fn concat(parts: &[&Residues]) -> Residues {
+        let len = parts.iter().map(|part| part.len).sum();
+        let mut out = Residues::zero(parts[0].layout, len, parts.iter().any(|part| part.secret));
+        let sources = parts.iter().flat_map(|part| (0..part.len).map(move |from| (part, from)));
+        for (to, (part, from)) in sources.enumerate() {
+            out.copy_residue(to, part, from);
+        }
+        out
+    }
+
+    fn copy_residue(&mut self, to: usize, source: &Residues, from: usize) {
+        let group_words = self.layout.group_words();
+        let group = &source.words[from / self.layout.width * group_words..][..group_words];
+        self.write(to, group, from % self.layout.width);
+    }
+}
+
+impl Drop for Residues {
+    fn drop(&mut self) {
+        if self.secret {
+            self.words.zeroize();
+        }
+    }
+}

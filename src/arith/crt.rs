@@ -1,0 +1,180 @@
+//! The key owner's side: residues modulo n^2 apart into residues modulo p^2 and q^2, and back.
+
+use std::fmt;
+use std::iter::repeat_n;
+
+use rayon::prelude::*;
+
+use super::backend::gmp::constant;
+use super::batch::Batch;
+use super::engine::Engine;
+use super::error::EngineError;
+use super::modulus::{Moduli, Modulus};
+use super::shape::refuse;
+use crate::secret::{SecretInteger, SecretLimbs};
+
+/// The factors of n = p q and what joins residues modulo p^2 and q^2. Everything here is secret and `constant`, and
+/// wiped on drop.
+#[derive(Clone)]
+pub struct Crt {
+    p_squared: Modulus,
+    q_squared: Modulus,
+    n_squared: Modulus,
+    roots: Garner,
+    squares: Garner,
+}
+
+/// Garner's formula for two coprime moduli: x = x_q + q ((x_p - x_q) q^-1 mod p).
+#[derive(Clone)]
+struct Garner {
+    p: SecretLimbs,
+    q: SecretLimbs,
+    q_inverse: SecretLimbs,
+}
+
+impl Garner {
+    /// None if the moduli share a factor.
+    fn new(p: &[u64], q: &[u64]) -> Option<Garner> {
+        let (p, q) = (SecretLimbs::new(p.to_vec()), SecretLimbs::new(q.to_vec()));
+        let q_inverse = Option::from(constant::invert_mod(&constant::rem(&q, &p), &p))?;
+        Some(Garner { p, q, q_inverse })
+    }
+
+    /// The number below p q with these residues, which are below p and q; as wide as p and q together.
+    fn join(&self, mod_p: &SecretLimbs, mod_q: &SecretLimbs) -> SecretLimbs {
+        let mod_p = constant::resize(mod_p, self.p.len());
+        let difference = constant::sub_mod(&mod_p, &constant::rem(mod_q, &self.p), &self.p);
+        let multiple = constant::mul_mod(&difference, &self.q_inverse, &self.p);
+        let joined = constant::add(&constant::mul(&self.q, &multiple), mod_q);
+        constant::resize(&joined, self.p.len() + self.q.len())
+    }
+}
+
+impl Crt {
+    /// From two odd factors that are coprime to each other. Their lengths are public.
+    ///
+    /// # Errors
+    /// [`EngineError::Factors`].
+    pub fn new(p: &SecretLimbs, q: &SecretLimbs) -> Result<Crt, EngineError> {
+        let (p_value, q_value) = (p.to_integer(), q.to_integer());
+        if p_value.is_even() || q_value.is_even() || *p_value <= 1 || *q_value <= 1 {
+            return Err(EngineError::Factors { reason: "a factor is even or below 3" });
+        }
+        let (p_squared, q_squared) = (Modulus::secret_square_of(p), Modulus::secret_square_of(q));
+        let n_squared = Modulus::square_of(&constant::mul(p, q).to_integer());
+        let roots = p_squared.root_limbs().zip(q_squared.root_limbs()).and_then(|(p, q)| Garner::new(p, q));
+        let squares = Garner::new(p_squared.limbs(), q_squared.limbs());
+        let (Some(roots), Some(squares)) = (roots, squares) else {
+            return Err(EngineError::Factors { reason: "the factors share a factor" });
+        };
+        Ok(Crt { p_squared, q_squared, n_squared, roots, squares })
+    }
+
+    /// p^2 and q^2.
+    pub fn moduli(&self) -> (&Modulus, &Modulus) {
+        (&self.p_squared, &self.q_squared)
+    }
+
+    /// n^2.
+    pub fn product_modulus(&self) -> &Modulus {
+        &self.n_squared
+    }
+
+    /// k residues modulo n^2 to 2k: first all modulo p^2, then all modulo q^2.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] for residues of another modulus.
+    pub fn split(&self, engine: &Engine, batch: &Batch) -> Result<Batch, EngineError> {
+        if *batch.moduli() != Moduli::from(&self.n_squared) {
+            return refuse("residues to split that are not modulo the product of the factors".to_owned());
+        }
+        let (width, half_width) = (self.n_squared.limbs().len(), self.half_width());
+        let whole = engine.store_limbs(batch);
+        let mut halves = SecretLimbs::zero(2 * batch.len() * half_width);
+        let (mod_p, mod_q) = halves.as_mut_slice().split_at_mut(batch.len() * half_width);
+        let numbers = whole.as_slice().par_chunks(width);
+        let outputs = mod_p.par_chunks_mut(half_width).zip(mod_q.par_chunks_mut(half_width));
+        engine.install(|| {
+            numbers.zip(outputs).for_each(|(number, (mod_p, mod_q))| {
+                let number = SecretLimbs::new(number.to_vec());
+                mod_p[..self.squares.p.len()].copy_from_slice(constant::rem(&number, &self.squares.p).as_slice());
+                mod_q[..self.squares.q.len()].copy_from_slice(constant::rem(&number, &self.squares.q).as_slice());
+            });
+        });
+        Ok(engine.load_limbs(&self.halves(batch.len()), &halves, 2 * batch.len()))
+    }
+
+    /// 2k residues, first all modulo p^2, then all modulo q^2, to k modulo n^2.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] for residues of other moduli.
+    pub fn join(&self, engine: &Engine, halves: &Batch) -> Result<Batch, EngineError> {
+        let joined = self.map_halves(engine, halves, |mod_p, mod_q| self.squares.join(&mod_p, &mod_q))?;
+        let width = self.n_squared.limbs().len();
+        let mut numbers = SecretLimbs::zero(joined.len() * width);
+        for (number, out) in joined.iter().zip(numbers.as_mut_slice().chunks_exact_mut(width)) {
+            out.copy_from_slice(constant::resize(number, width).as_slice());
+        }
+        Ok(engine.load_limbs(&Moduli::from(&self.n_squared), &numbers, joined.len()))
+    }
+
+    /// For 2k `halves` that are 1 modulo p and q, the k numbers in [0, n) that are (x - 1)/p * scale.0 modulo p and
+    /// (x - 1)/q * scale.1 modulo q: Paillier's L with its factor.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] for residues of other moduli.
+    pub fn join_dual_high(
+        &self,
+        engine: &Engine,
+        halves: &Batch,
+        scale: (&SecretLimbs, &SecretLimbs),
+    ) -> Result<Vec<SecretInteger>, EngineError> {
+        let joined = self.map_halves(engine, halves, |mod_p, mod_q| {
+            let high_p = scaled_high(&mod_p, &self.roots.p, scale.0);
+            let high_q = scaled_high(&mod_q, &self.roots.q, scale.1);
+            self.roots.join(&high_p, &high_q)
+        })?;
+        Ok(joined.iter().map(SecretLimbs::to_integer).collect())
+    }
+
+    /// `join` of the two halves of each of k residues.
+    fn map_halves(
+        &self,
+        engine: &Engine,
+        halves: &Batch,
+        join: impl Fn(SecretLimbs, SecretLimbs) -> SecretLimbs + Sync,
+    ) -> Result<Vec<SecretLimbs>, EngineError> {
+        let len = halves.len() / 2;
+        if *halves.moduli() != self.halves(len) {
+            return refuse("residues to join that are not half modulo p^2 and half modulo q^2".to_owned());
+        }
+        let width = self.half_width();
+        let numbers = engine.store_limbs(halves);
+        let (mod_p, mod_q) = numbers.as_slice().split_at(len * width);
+        let pairs = mod_p.par_chunks(width).zip(mod_q.par_chunks(width));
+        let own = |half: &[u64]| SecretLimbs::new(half.to_vec());
+        Ok(engine.install(|| pairs.map(|(mod_p, mod_q)| join(own(mod_p), own(mod_q))).collect()))
+    }
+
+    /// Limbs of a residue in a batch of halves: those of the wider modulus.
+    fn half_width(&self) -> usize {
+        self.squares.p.len().max(self.squares.q.len())
+    }
+
+    fn halves(&self, len: usize) -> Moduli {
+        let moduli = repeat_n(&self.p_squared, len).chain(repeat_n(&self.q_squared, len));
+        Moduli::Each(moduli.cloned().collect())
+    }
+}
+
+/// (x - 1)/root * scale mod root, x below root^2.
+fn scaled_high(x: &SecretLimbs, root: &SecretLimbs, scale: &SecretLimbs) -> SecretLimbs {
+    let (high, _) = constant::div_rem(&constant::sub_small(x, 1), root);
+    constant::mul_mod(&high, scale, root)
+}
+
+impl fmt::Debug for Crt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Crt(..)")
+    }
+}

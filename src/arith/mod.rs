@@ -1,0 +1,44 @@
+//! Powers and products of batches of residues, on whichever engine this processor runs best.
+//!
+//! The unit of work is a [`Batch`]: residues modulo one [`Modulus`] or one each, kept in the engine's own form from one
+//! operation to the next; integers go in by [`Engine::load`] and come out by [`Engine::store`], at the edges only.
+//!
+//! Two levels. A backend (`backend/`) knows kernels on a group of residues: product, square, look-up, select, load,
+//! store. The algorithms (`algorithms/`: comb, Straus, inversion) are written once over the kernels; a backend may have
+//! a whole algorithm of its own where it has a better one, as GMP has for powers. `dispatch` is the one place that
+//! chooses, and `self_test` checks the choice against known answers.
+//!
+//! # Timing classes
+//! * `constant`: no secret-dependent branch or address; for whatever outlives one use.
+//! * `fixed_sequence`: the operations do not depend on the secret, table addresses may; for exponents that are used
+//!   once. Under [`ConstantTime::Strict`] it is lifted to `constant`.
+//! * `_vartime`: public values only.
+
+mod algorithms;
+mod backend;
+mod batch;
+mod crt;
+mod dispatch;
+mod engine;
+mod error;
+mod exponents;
+mod job;
+mod modulus;
+mod options;
+mod report;
+mod self_test;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+pub use algorithms::comb::FixedBase;
+pub use backend::gmp::constant;
+pub use batch::Batch;
+pub use crt::Crt;
+pub use engine::Engine;
+pub use error::EngineError;
+pub use exponents::{Exponents, TimingClass};
+pub use job::{Failed, Job, Pending};
+pub use modulus::{Moduli, Modulus};
+pub use options::{ConstantTime, EngineKind, EngineOptions};
+pub use report::{EngineEntry, EngineReport};

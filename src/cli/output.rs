@@ -1,0 +1,36 @@
+//! What goes to standard output: short tables.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use smlp::error::Error;
+
+/// Prints `text` and a line end. A reader that has seen enough and closed its end is no error.
+///
+/// # Errors
+/// If standard output cannot be written for another reason.
+pub fn print(text: &str) -> Result<(), Error> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::file("standard output", error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints names and values in two columns.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_facts(facts: &[(&str, String)]) -> Result<(), Error> {
+    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let lines: Vec<String> = facts.iter().map(|(name, value)| format!("{name:<width$}  {value}")).collect();
+    print(&lines.join("\n"))
+}
+
+/// Makes a folder for results, with those above it.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_folder(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::file(path, source))
+}

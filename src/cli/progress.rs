@@ -1,0 +1,204 @@
+//! Progress on standard error: bars on a terminal, plain lines when piped, nothing when quiet.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use smlp::measure::units::{format_bytes, format_seconds, format_share};
+use smlp::protocol::schedule::Activity;
+use smlp::train::{EpochFigures, Event, Observer};
+
+/// At most one plain line of a bar in this time.
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Not at all.
+    Silent,
+    /// A line now and then.
+    Lines,
+    /// Bars with the time left.
+    Bars,
+}
+
+impl Progress {
+    /// Silent if asked for, bars if standard error is a terminal, else lines.
+    pub fn new(quiet: bool) -> Self {
+        if quiet {
+            Progress::Silent
+        } else if std::io::stderr().is_terminal() {
+            Progress::Bars
+        } else {
+            Progress::Lines
+        }
+    }
+
+    /// Says something that is worth a line of its own.
+    pub fn note(&self, text: &str) {
+        if *self != Progress::Silent {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Begins something that takes `total` units of work.
+    pub fn begin(&self, title: &str, total: u64) -> Task {
+        let shown = match self {
+            Progress::Silent => Shown::Nothing,
+            Progress::Lines => Shown::Lines { last_line: None },
+            Progress::Bars => Shown::Bar(bar(title, total)),
+        };
+        Task { title: title.to_owned(), total, done: 0, started: Instant::now(), shown }
+    }
+}
+
+fn bar(title: &str, total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let template = "{prefix:>12} [{bar:30}] {pos}/{len}  {elapsed} spent, {eta} left  {msg}";
+    // A template of our own always parses; without it the bar only looks plainer.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix(title.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Work in progress; its bar goes away with it.
+#[derive(Debug)]
+pub struct Task {
+    title: String,
+    total: u64,
+    done: u64,
+    started: Instant,
+    shown: Shown,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Nothing,
+    Lines { last_line: Option<Instant> },
+    Bar(ProgressBar),
+}
+
+impl Task {
+    /// `units` more are done; `message` says what was last.
+    pub fn advance(&mut self, units: u64, message: &str) {
+        self.done += units;
+        let line = self.line(message);
+        match &mut self.shown {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => {
+                bar.set_message(message.to_owned());
+                bar.set_position(self.done);
+            }
+            Shown::Lines { last_line } => {
+                let is_due = last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) || self.done >= self.total;
+                if is_due {
+                    *last_line = Some(Instant::now());
+                    eprintln!("{line}");
+                }
+            }
+        }
+    }
+
+    /// A line that stays, above the bar.
+    pub fn note(&self, text: &str) {
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Lines { .. } => eprintln!("{text}"),
+            Shown::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+        }
+    }
+
+    fn line(&self, message: &str) -> String {
+        let (title, done, total) = (&self.title, self.done, self.total);
+        let left = match self.time_left() {
+            Some(left) => format!(", about {} left", format_seconds(left)),
+            None => String::new(),
+        };
+        let separator = if message.is_empty() { "" } else { ": " };
+        format!("{title} {done}/{total}{separator}{message}{left}")
+    }
+
+    /// Seconds, if the rest goes as fast as what is done.
+    fn time_left(&self) -> Option<f64> {
+        let rest = self.total.checked_sub(self.done).filter(|rest| *rest > 0)?;
+        (self.done > 0).then(|| self.started.elapsed().as_secs_f64() / self.done as f64 * rest as f64)
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows a training.
+pub struct TrainingProgress {
+    progress: Progress,
+    steps: u64,
+    /// There from the first step on, so that the time left is that of the steps.
+    task: Option<Task>,
+}
+
+impl TrainingProgress {
+    /// Before anything has happened.
+    pub fn new(progress: Progress) -> Self {
+        TrainingProgress { progress, steps: 0, task: None }
+    }
+
+    fn note(&self, text: &str) {
+        match &self.task {
+            Some(task) => task.note(text),
+            None => self.progress.note(text),
+        }
+    }
+}
+
+impl Observer for TrainingProgress {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Planned { activities } => {
+                let steps = activities.iter().filter(|activity| matches!(activity, Activity::Step { .. })).count();
+                self.progress.note(&format!("{steps} steps to train"));
+                self.steps = steps as u64;
+            }
+            Event::Encrypting { values } => self.note(&format!("the user encrypts {values} numbers")),
+            Event::Step { elapsed, traffic, .. } => {
+                let bytes = (traffic.bytes_sent + traffic.bytes_received) as f64;
+                let message = format!("{}, {}", format_seconds(elapsed.as_secs_f64()), format_bytes(bytes));
+                if let Some(task) = &mut self.task {
+                    task.advance(1, &message);
+                }
+            }
+            Event::Epoch(figures) => {
+                self.note(&epoch_line(figures));
+                if figures.epoch == 0 {
+                    self.task = Some(self.progress.begin("step", self.steps));
+                }
+            }
+            Event::Done { activity: Activity::Classify { rows, .. }, elapsed } => {
+                let seconds = format_seconds(elapsed.as_secs_f64());
+                self.note(&format!("{rows} test rows classified under encryption in {seconds}"));
+            }
+            Event::Done { .. } => {}
+        }
+    }
+}
+
+fn epoch_line(figures: &EpochFigures) -> String {
+    let mut line = format!("epoch {}", figures.epoch);
+    if let Some(loss) = figures.running_loss {
+        line.push_str(&format!(": loss {loss:.5}"));
+    }
+    if figures.test_accuracy.is_finite() {
+        let (train, test) = (format_share(figures.train_accuracy), format_share(figures.test_accuracy));
+        let baseline = format_share(figures.baseline_test_accuracy);
+        line.push_str(&format!(", accuracy {train} train, {test} test, plain float {baseline}"));
+    }
+    line
+}

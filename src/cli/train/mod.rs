@@ -1,0 +1,153 @@
+//! `smlp train`.
+
+mod args;
+mod inputs;
+mod results;
+
+pub use args::Args;
+
+use smlp::arith::Engine;
+use smlp::error::Error;
+use smlp::paillier::SecretKey;
+use smlp::protocol::config::{Comparison, JobConfig, Reader};
+use smlp::protocol::element::PoolOptions;
+use smlp::rng::SecureRng;
+use smlp::train::{Outcome, Owner, TrainJob, run as train};
+
+use super::globals::Globals;
+use super::output::make_folder;
+use super::progress::{Progress, TrainingProgress};
+use super::store::{Store, Trained};
+use inputs::Inputs;
+use results::TrainParameters;
+
+/// Randomisers that background producers keep ready: a few steps of a small network.
+const POOL_CAPACITY: usize = 4096;
+
+/// Trains, writes the figures, keeps the job if asked to, and prints a table.
+pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
+    let outcome = execute(args, globals)?;
+    results::print(&args.out, &outcome)?;
+    require_agreement(&outcome)
+}
+
+/// Trains, writes the figures, and keeps the job if asked to.
+pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
+    let progress = globals.progress();
+    let store = args.store.as_deref().map(Store::at);
+    store.as_ref().map_or(Ok(()), Store::require_free)?;
+    let engine = globals.engine()?;
+    let is_encrypted = inputs::is_encrypted(args)?;
+    if is_encrypted && args.keys.p2_key.is_none() {
+        return Err(Error::Usage("encrypted data need --p2-key, the private half of the key they are under".into()));
+    }
+    if is_encrypted && args.twin {
+        return Err(Error::Usage("--twin needs the data in the clear; encrypted data cannot have it".into()));
+    }
+    let given_key = given_key(args)?;
+    let key_bits = given_key.as_ref().map_or(args.keys.key_bits, |key| key.public_key().key_bits());
+    args.keys.weak.check(key_bits)?;
+    // Split and batch order are public; the seed only makes them repeatable.
+    let public_seed = args.seed.unwrap_or_else(random_seed);
+    let inputs = match given_key.as_ref().filter(|_| is_encrypted) {
+        Some(key) => inputs::encrypted(args, &engine, key.public_key())?,
+        None => inputs::plain(args, public_seed)?,
+    };
+    let config = config(args, &inputs, key_bits, public_seed)?;
+    // Checked before keys are made, which takes much longer.
+    config.bounds()?;
+    make_folder(&args.out)?;
+    announce(args, is_encrypted, progress);
+
+    let server_key = given_key.map_or_else(|| generate(&engine, key_bits, "P2", progress), Ok)?;
+    let owner_key = generate(&engine, key_bits, "the user", progress)?;
+    let Inputs { data, scaler, class_names, .. } = inputs;
+    let job = TrainJob {
+        engine: engine.clone(),
+        config,
+        data,
+        server_key: server_key.clone(),
+        owner: Owner::new(&engine, owner_key.clone()),
+        seed: args.seed,
+        pool: PoolOptions { producers: args.pool_producers, capacity: POOL_CAPACITY },
+        with_twin: args.twin,
+        classify_rows: args.classify_rows,
+    };
+    let outcome = train(job, &mut TrainingProgress::new(progress))?;
+    let parameters = TrainParameters::new(args, &engine, &outcome, class_names);
+    results::write(&args.out, parameters, &outcome)?;
+    if let Some(store) = store {
+        let trained = Trained {
+            config: &outcome.config,
+            model: &outcome.model,
+            server_key: &server_key,
+            owner_key: &owner_key,
+            scaler: scaler.as_ref(),
+            queries: u64::from(outcome.classified.is_some()),
+        };
+        store.save(&engine, &trained)?;
+    }
+    Ok(outcome)
+}
+
+/// P2's pair, if `--p2-key` names one.
+fn given_key(args: &Args) -> Result<Option<SecretKey>, Error> {
+    args.keys.p2_key.as_deref().map(SecretKey::read).transpose()
+}
+
+fn generate(engine: &Engine, key_bits: u32, party: &str, progress: Progress) -> Result<SecretKey, Error> {
+    progress.note(&format!("making the key of {party}, {key_bits} bits"));
+    Ok(SecretKey::generate(engine, key_bits, &mut SecureRng::from_os())?)
+}
+
+fn config(args: &Args, inputs: &Inputs, key_bits: u32, batch_seed: u64) -> Result<JobConfig, Error> {
+    let reader = |path| {
+        let key = args.keys.weak.read_public_key(path)?;
+        Ok(Reader { key_id: key.id(), answers: true, model: false })
+    };
+    Ok(JobConfig {
+        data: args.data.clone(),
+        plan: inputs.plan.clone(),
+        protocol: args.job.protocol,
+        comparison: args.job.comparison,
+        key_bits,
+        sigma: args.job.sigma,
+        epochs: args.job.epochs,
+        max_steps: args.job.max_steps,
+        train_rows: inputs.train_rows,
+        batch_seed,
+        readers: args.keys.readers.iter().map(|path| reader(path)).collect::<Result<_, Error>>()?,
+    })
+}
+
+/// What somebody who uses these options ought to know.
+fn announce(args: &Args, is_encrypted: bool, progress: Progress) {
+    if args.job.comparison == Comparison::Blinded {
+        progress.note(
+            "note: blinded comparisons show P2 a noisy magnitude of each compared value (about 0.09 bit of its octave \
+             a comparison, more with every epoch); they are not safe against P2 together with a contributing user",
+        );
+    }
+    if args.seed.is_some() {
+        progress.note("note: with --seed masks and initial weights are repeatable: an experiment, not private");
+    }
+    if is_encrypted {
+        progress.note("note: the data are encrypted, so only the loss is known, not accuracies or a baseline");
+    }
+}
+
+/// A run whose results are not those of the same computation in the clear is no success.
+pub fn require_agreement(outcome: &Outcome) -> Result<(), Error> {
+    let classified_differs = outcome.classified.as_ref().is_some_and(|classified| !classified.equal_to_twin);
+    if classified_differs || outcome.twin_equal == Some(false) {
+        return Err(Error::Differs);
+    }
+    Ok(())
+}
+
+fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    SecureRng::from_os().fill(&mut bytes);
+    // Below 2^53, so that every reader of JSON keeps it exact.
+    u64::from_le_bytes(bytes) >> 11
+}

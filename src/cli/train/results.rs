@@ -1,0 +1,163 @@
+//! `history.csv`, `summary.json` and the closing table of a training.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use smlp::arith::{ConstantTime, Engine, EngineKind};
+use smlp::error::Error;
+use smlp::measure::machine::{self, MachineFacts};
+use smlp::measure::rows::HistoryRow;
+use smlp::measure::units::{format_bytes, format_ms, format_seconds, format_share};
+use smlp::measure::{CsvRow, Summary, statistics, write_rows};
+use smlp::protocol::config::JobConfig;
+use smlp::train::{EpochFigures, Outcome};
+
+use super::args::Args;
+use crate::cli::output::print_facts;
+
+/// Every parameter of a training, under the names of its flags.
+#[derive(Debug, Serialize)]
+pub struct TrainParameters {
+    #[serde(flatten)]
+    pub config: JobConfig,
+    pub engine: EngineKind,
+    pub threads: usize,
+    pub constant_time: ConstantTime,
+    /// Absent without `--seed`.
+    pub seed: Option<u64>,
+    pub test_split: f64,
+    pub classify_rows: usize,
+    pub twin: bool,
+    pub pool_producers: usize,
+    /// Names of the classes by label; absent when the rows came encrypted.
+    pub class_names: Option<Vec<String>>,
+    /// Test rows that the encrypted classification at the end got right, and whether its scores are the twin's.
+    pub classified_correct: Option<usize>,
+    pub classified_equal: Option<bool>,
+}
+
+impl TrainParameters {
+    /// From the flags and what became of them.
+    pub fn new(args: &Args, engine: &Engine, outcome: &Outcome, class_names: Option<Vec<String>>) -> Self {
+        let classified = outcome.classified.as_ref();
+        TrainParameters {
+            config: outcome.config.clone(),
+            engine: engine.kind(),
+            threads: engine.threads(),
+            constant_time: engine.constant_time(),
+            seed: args.seed,
+            test_split: args.test_split,
+            classify_rows: classified.map_or(0, |classified| classified.rows),
+            twin: args.twin,
+            pool_producers: args.pool_producers,
+            class_names,
+            classified_correct: classified.map(|classified| classified.correct),
+            classified_equal: classified.map(|classified| classified.equal_to_twin),
+        }
+    }
+}
+
+/// Writes both files into `folder`.
+pub fn write(folder: &Path, parameters: TrainParameters, outcome: &Outcome) -> Result<(), Error> {
+    write_rows(&folder.join(HistoryRow::FILE_NAME), &history(outcome))?;
+    summary(parameters, outcome).write(&folder.join(Summary::<TrainParameters>::FILE_NAME))
+}
+
+fn history(outcome: &Outcome) -> Vec<HistoryRow> {
+    outcome.epochs.iter().map(row).collect()
+}
+
+fn row(figures: &EpochFigures) -> HistoryRow {
+    let train_loss = if figures.train_loss.is_nan() { figures.running_loss } else { None };
+    HistoryRow {
+        epoch: figures.epoch,
+        seconds: figures.seconds,
+        train_loss: train_loss.unwrap_or(figures.train_loss),
+        train_accuracy: figures.train_accuracy,
+        test_loss: known(figures.test_loss),
+        test_accuracy: known(figures.test_accuracy),
+        baseline_test_accuracy: known(figures.baseline_test_accuracy),
+        bytes_p1_to_p2: figures.traffic.bytes_sent,
+        bytes_p2_to_p1: figures.traffic.bytes_received,
+        round_trips: figures.traffic.round_trips,
+        steps: Some(figures.steps),
+        baseline_train_loss: known(figures.baseline_train_loss),
+        baseline_train_accuracy: known(figures.baseline_train_accuracy),
+        baseline_test_loss: known(figures.baseline_test_loss),
+    }
+}
+
+fn summary(parameters: TrainParameters, outcome: &Outcome) -> Summary<TrainParameters> {
+    let step_ms_all: Vec<f64> = outcome.steps.iter().copied().map(milliseconds).collect();
+    let steps = step_ms_all.len().max(1) as f64;
+    let phase = |(name, total): &(&'static str, Duration)| ((*name).to_owned(), milliseconds(*total) / steps);
+    let last = outcome.epochs.last();
+    let (pool_hits, pool_misses) = outcome.pool_counts;
+    Summary {
+        parameters,
+        steps: outcome.steps.len() as u64,
+        step_ms_median: statistics::median(&step_ms_all).unwrap_or(f64::NAN),
+        step_ms_all,
+        phase_ms: outcome.phases.iter().map(phase).collect::<BTreeMap<_, _>>(),
+        epoch_seconds: outcome.epoch_times.iter().map(Duration::as_secs_f64).collect(),
+        setup_seconds: outcome.setup.as_secs_f64(),
+        setup_bytes: outcome.setup_bytes,
+        evaluation_seconds: outcome.evaluation.as_secs_f64(),
+        pool_level_start: outcome.pool_level_start as u64,
+        pool_hits,
+        pool_misses,
+        final_train_accuracy: last.map_or(f64::NAN, |last| last.train_accuracy),
+        final_test_accuracy: last.and_then(|last| known(last.test_accuracy)),
+        final_baseline_test_accuracy: last.and_then(|last| known(last.baseline_test_accuracy)),
+        twin_equal: outcome.twin_equal,
+        peak_memory_bytes: machine::peak_memory_bytes(),
+        machine: MachineFacts::collect(),
+        commit: machine::commit(),
+    }
+}
+
+/// The closing table.
+pub fn print(folder: &Path, outcome: &Outcome) -> Result<(), Error> {
+    let mut facts = vec![
+        ("steps", outcome.steps.len().to_string()),
+        ("time of the steps", format_seconds(outcome.steps.iter().sum::<Duration>().as_secs_f64())),
+        ("traffic of the steps", format_bytes(traffic(outcome) as f64)),
+    ];
+    let milliseconds: Vec<f64> = outcome.steps.iter().copied().map(milliseconds).collect();
+    if let Some(median) = statistics::median(&milliseconds) {
+        facts.insert(1, ("median step", format_ms(median)));
+    }
+    if let Some(last) = outcome.epochs.last() {
+        if let Some(loss) = last.running_loss {
+            facts.push(("loss of the last epoch", loss.to_string()));
+        }
+        if last.test_accuracy.is_finite() {
+            facts.push(("train accuracy", format_share(last.train_accuracy)));
+            facts.push(("test accuracy", format_share(last.test_accuracy)));
+            facts.push(("plain float, test", format_share(last.baseline_test_accuracy)));
+        }
+    }
+    if let Some(classified) = &outcome.classified {
+        let equal = if classified.equal_to_twin { "scores as computed in the clear" } else { "SCORES DIFFER" };
+        facts.push(("classified encrypted", format!("{} of {} right, {equal}", classified.correct, classified.rows)));
+    }
+    if let Some(equal) = outcome.twin_equal {
+        facts.push(("integer twin", if equal { "equal bit for bit" } else { "DIFFERENT" }.to_owned()));
+    }
+    facts.push(("written to", folder.display().to_string()));
+    print_facts(&facts)
+}
+
+fn traffic(outcome: &Outcome) -> u64 {
+    outcome.epochs.iter().map(|epoch| epoch.traffic.bytes_sent + epoch.traffic.bytes_received).sum()
+}
+
+fn known(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

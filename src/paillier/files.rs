@@ -1,0 +1,232 @@
+//! Keys and ciphertexts as containers (`container.rs` has the frame). Payloads, numbers little-endian, L = key_bits:
+//!
+//! ```text
+//! public key    L u32 | n, ceil(L / 8) bytes | h, ceil(2 L / 8) bytes
+//! private key   L u32 | p, ceil(L / 16) bytes | q, ceil(L / 16) bytes | h, ceil(2 L / 8) bytes
+//! ciphertexts   one after another, ceil(2 L / 8) bytes each
+//! ```
+//!
+//! Whatever is read is admitted by the numbered rules before any arithmetic with it.
+
+use std::path::Path;
+
+use rug::Integer;
+use rug::integer::Order;
+use zeroize::Zeroizing;
+
+use super::admit;
+use super::ciphertext::Ciphertexts;
+use super::error::PaillierError;
+use super::key_id::KeyId;
+use super::public_key::PublicKey;
+use super::secret_key::SecretKey;
+use crate::arith::Engine;
+use crate::codec::{CodecError, Reader, Writer};
+use crate::container::{Container, Kind, SlotField};
+use crate::error::Error;
+use crate::secret::{SecretInteger, SecretLimbs};
+
+impl PublicKey {
+    /// The key as a container, in bytes, as files and messages carry it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.to_container().to_bytes().to_vec()
+    }
+
+    /// Parses and admits a foreign key (rules K1 to K8).
+    ///
+    /// # Errors
+    /// If the bytes do not parse or the key is refused.
+    pub fn from_bytes(bytes: &[u8]) -> Result<PublicKey, PaillierError> {
+        PublicKey::from_container(&Container::from_bytes(bytes, Kind::PublicKey)?)
+    }
+
+    /// Writes the key to a file.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        self.to_container().write(path)
+    }
+
+    /// Reads and admits a foreign key (rules K1 to K8).
+    ///
+    /// # Errors
+    /// If the file cannot be read, does not parse, or the key is refused.
+    pub fn read(path: &Path) -> Result<PublicKey, Error> {
+        in_file(path, PublicKey::from_container(&Container::read(path, Kind::PublicKey)?))
+    }
+
+    fn to_container(&self) -> Container {
+        let key_bits = self.key_bits();
+        let mut writer = Writer::new();
+        writer.u32(key_bits).integer(self.n(), len_bytes(key_bits)).integer(self.h(), self.ciphertext_len_bytes());
+        key_container(Kind::PublicKey, self.id(), writer)
+    }
+
+    fn from_container(container: &Container) -> Result<PublicKey, PaillierError> {
+        let mut reader = Reader::new(&container.payload);
+        let key_bits = read_key_bits(&mut reader)?;
+        let n = reader.integer("n", len_bytes(key_bits))?;
+        let h = reader.integer("h", len_bytes(2 * key_bits))?;
+        reader.end()?;
+        require_length(&n, key_bits)?;
+        let key = PublicKey::admit(n, h)?;
+        require_id(container, key.id())?;
+        Ok(key)
+    }
+}
+
+impl SecretKey {
+    /// Writes the key to a file that only its owner can read (mode 0600).
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        self.to_container().write(path)
+    }
+
+    /// Reads a key: p and q must match n (rule S1), and the public half must pass rules K1 to K8.
+    ///
+    /// # Errors
+    /// If the file cannot be read, does not parse, or the key is refused.
+    pub fn read(path: &Path) -> Result<SecretKey, Error> {
+        in_file(path, SecretKey::from_container(&Container::read(path, Kind::SecretKey)?))
+    }
+
+    pub(super) fn to_container(&self) -> Container {
+        let public = self.public_key();
+        let key_bits = public.key_bits();
+        let (p, q) = self.primes();
+        let mut writer = Writer::with_capacity(4 + 4 * len_bytes(key_bits));
+        writer.u32(key_bits);
+        for prime in [p, q] {
+            let bytes: Zeroizing<Vec<u8>> =
+                Zeroizing::new(prime.as_slice().iter().flat_map(|limb| limb.to_le_bytes()).collect());
+            writer.raw(&bytes[..len_bytes(key_bits / 2)]);
+        }
+        writer.integer(public.h(), public.ciphertext_len_bytes());
+        key_container(Kind::SecretKey, public.id(), writer)
+    }
+
+    pub(super) fn from_container(container: &Container) -> Result<SecretKey, PaillierError> {
+        let mut reader = Reader::new(&container.payload);
+        let key_bits = read_key_bits(&mut reader)?;
+        let p = SecretInteger::new(reader.integer("p", len_bytes(key_bits / 2))?);
+        let q = SecretInteger::new(reader.integer("q", len_bytes(key_bits / 2))?);
+        let h = reader.integer("h", len_bytes(2 * key_bits))?;
+        reader.end()?;
+        let n = Integer::from(&*p * &*q);
+        require_length(&n, key_bits)?;
+        let public = PublicKey::admit(n, h)?;
+        admit::primes(public.n(), &p, &q)?;
+        require_id(container, public.id())?;
+        let limbs = |prime: &Integer| SecretLimbs::new(prime.to_digits(Order::Lsf));
+        SecretKey::assemble(public, limbs(&p), limbs(&q))
+    }
+}
+
+/// Ciphertexts with what their file says about them.
+#[derive(Debug, Clone)]
+pub struct CiphertextFile {
+    /// Encrypted data, answers, model or curve.
+    pub kind: Kind,
+    /// Dimensions of the tensor inside. Data to train on have rows, columns and classes: the features \[rows\]\[columns\]
+    /// come first, the one-hot targets \[rows\]\[classes\] after them.
+    pub shape: Vec<u64>,
+    /// Fractional bits of the values.
+    pub fraction_bits: u32,
+    /// Slot layout; both fields 0 when a plaintext holds one value, and then the shape has as many elements as there are
+    /// ciphertexts.
+    pub slots: SlotField,
+    /// The ciphertexts, row-major.
+    pub ciphertexts: Ciphertexts,
+}
+
+impl CiphertextFile {
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, engine: &Engine, path: &Path) -> Result<(), Error> {
+        self.to_container(engine).write(path)
+    }
+
+    /// Reads a file of ciphertexts under `key` and admits them: rule C4 by the key's name first, then C1 to C3 for each.
+    ///
+    /// # Errors
+    /// If the file cannot be read, does not parse, is under another key, or a ciphertext is refused.
+    pub fn read(engine: &Engine, key: &PublicKey, path: &Path, kind: Kind) -> Result<CiphertextFile, Error> {
+        in_file(path, CiphertextFile::from_container(engine, key, Container::read(path, kind)?))
+    }
+
+    pub(super) fn to_container(&self, engine: &Engine) -> Container {
+        Container {
+            kind: self.kind,
+            key_id: self.ciphertexts.key().id().to_bytes(),
+            shape: self.shape.clone(),
+            fraction_bits: self.fraction_bits,
+            slots: self.slots,
+            payload: Zeroizing::new(self.ciphertexts.to_bytes(engine)),
+        }
+    }
+
+    pub(super) fn from_container(
+        engine: &Engine,
+        key: &PublicKey,
+        container: Container,
+    ) -> Result<CiphertextFile, PaillierError> {
+        admit::same_key(key.id(), KeyId::from_bytes(container.key_id))?;
+        require_shape(&container, key.ciphertext_len_bytes())?;
+        let ciphertexts = Ciphertexts::from_bytes(engine, key, &container.payload)?;
+        let Container { kind, shape, fraction_bits, slots, .. } = container;
+        Ok(CiphertextFile { kind, shape, fraction_bits, slots, ciphertexts })
+    }
+}
+
+/// One ciphertext for each element, unless several values share a plaintext. Data of shape rows, columns, classes are
+/// the features of all rows followed by their one-hot targets.
+fn require_shape(container: &Container, ciphertext_len_bytes: usize) -> Result<(), PaillierError> {
+    let elements = match (container.kind, container.shape.as_slice()) {
+        (Kind::Data, [rows, columns, classes]) => {
+            columns.checked_add(*classes).and_then(|width| width.checked_mul(*rows))
+        }
+        (_, shape) => shape.iter().try_fold(1u64, |product, dimension| product.checked_mul(*dimension)),
+    };
+    let count = (container.payload.len() / ciphertext_len_bytes) as u64;
+    if container.slots == SlotField::default() && elements != Some(count) {
+        let reason = format!("{:?} does not describe {count} ciphertexts", container.shape);
+        return Err(CodecError::invalid("shape", reason).into());
+    }
+    Ok(())
+}
+
+fn key_container(kind: Kind, id: KeyId, writer: Writer) -> Container {
+    let payload = Zeroizing::new(writer.finish());
+    Container { kind, key_id: id.to_bytes(), shape: vec![], fraction_bits: 0, slots: SlotField::default(), payload }
+}
+
+fn read_key_bits(reader: &mut Reader<'_>) -> Result<u32, PaillierError> {
+    let key_bits = reader.u32("key bits")?;
+    admit::key_length(key_bits)?;
+    Ok(key_bits)
+}
+
+fn require_length(n: &Integer, key_bits: u32) -> Result<(), PaillierError> {
+    if n.significant_bits() == key_bits {
+        return Ok(());
+    }
+    let reason = format!("n has {} bits, the file says {key_bits}", n.significant_bits());
+    Err(CodecError::invalid("n", reason).into())
+}
+
+fn require_id(container: &Container, id: KeyId) -> Result<(), PaillierError> {
+    admit::same_key(KeyId::from_bytes(container.key_id), id)
+}
+
+fn len_bytes(bits: u32) -> usize {
+    bits.div_ceil(8) as usize
+}
+
+fn in_file<T>(path: &Path, result: Result<T, PaillierError>) -> Result<T, Error> {
+    result.map_err(|source| PaillierError::InFile { path: path.into(), source: Box::new(source) }.into())
+}

@@ -1,0 +1,130 @@
+//! Files and messages: round trips, wrong keys, hostile bytes.
+
+use proptest::prelude::*;
+use rug::Integer;
+
+use super::super::test_support::{decrypt, encrypt, engine, key, other_key};
+use super::super::*;
+use crate::container::{Container, Kind, SlotField};
+use crate::error::Error;
+
+fn sample_file() -> CiphertextFile {
+    CiphertextFile {
+        kind: Kind::Data,
+        shape: vec![2, 3],
+        fraction_bits: 13,
+        slots: SlotField::default(),
+        ciphertexts: encrypt(&[1, -2, 3, -4, 5, -6].map(Integer::from)),
+    }
+}
+
+#[test]
+fn keys_come_back_from_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (public_path, secret_path) = (folder.path().join("p2.pub"), folder.path().join("p2.key"));
+    key().public_key().write(&public_path).unwrap();
+    key().write(&secret_path).unwrap();
+    assert_eq!(PublicKey::read(&public_path).unwrap().h(), key().public_key().h());
+    let read = SecretKey::read(&secret_path).unwrap();
+    assert_eq!(read.public_key(), key().public_key());
+    let opened = read.decrypt_many(engine(), &encrypt(&[Integer::from(-42)])).unwrap();
+    assert_eq!(*opened[0], -42);
+    let message = PublicKey::read(&secret_path).unwrap_err().to_string();
+    assert!(message.contains("p2.key") && message.contains("private key"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_private_key_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p2.key");
+    key().write(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn ciphertexts_come_back_from_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.enc");
+    sample_file().write(engine(), &path).unwrap();
+    let read = CiphertextFile::read(engine(), key().public_key(), &path, Kind::Data).unwrap();
+    assert_eq!((read.shape, read.fraction_bits), (vec![2, 3], 13));
+    assert_eq!(decrypt(&read.ciphertexts), [1, -2, 3, -4, 5, -6].map(Integer::from));
+    let error = CiphertextFile::read(engine(), other_key().public_key(), &path, Kind::Data).unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(matches!(&error, Error::Paillier(PaillierError::InFile { source, .. })
+        if matches!(**source, PaillierError::WrongKey { .. })));
+    assert!(error.to_string().contains("data.enc"), "{error}");
+}
+
+#[test]
+fn a_shape_that_does_not_fit_is_refused_unless_values_share_plaintexts() {
+    let read = |shape: Vec<u64>, slots| {
+        let container = Container { shape, slots, ..sample_file().to_container(engine()) };
+        CiphertextFile::from_container(engine(), key().public_key(), container)
+    };
+    assert!(read(vec![6], SlotField::default()).is_ok());
+    assert!(read(vec![7], SlotField::default()).is_err());
+    assert!(read(vec![u64::MAX, u64::MAX], SlotField::default()).is_err());
+    assert!(read(vec![20, 3], SlotField { slot_bits: 60, slots: 17 }).is_ok());
+}
+
+#[test]
+fn a_key_whose_name_is_not_its_own_is_refused() {
+    let container = Container {
+        key_id: [1; 16],
+        ..Container::from_bytes(&key().public_key().to_bytes(), Kind::PublicKey).unwrap()
+    };
+    assert!(matches!(PublicKey::from_bytes(&container.to_bytes()), Err(PaillierError::WrongKey { .. })));
+    let container = Container { key_id: [1; 16], ..key().to_container() };
+    assert!(matches!(SecretKey::from_container(&container), Err(PaillierError::WrongKey { .. })));
+}
+
+#[test]
+fn a_private_key_with_other_primes_is_refused() {
+    let ours = key().to_container();
+    let theirs = other_key().to_container();
+    let mut mixed = ours.clone();
+    mixed.payload[4..68].copy_from_slice(&theirs.payload[4..68]);
+    assert!(SecretKey::from_container(&mixed).is_err());
+    SecretKey::from_container(&ours).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn hostile_key_payloads_end_in_an_answer(
+        position in 0usize..400,
+        noise in proptest::collection::vec(any::<u8>(), 0..40),
+        cut in 0usize..500,
+    ) {
+        for mut container in [key().to_container(), Container::from_bytes(&key().public_key().to_bytes(), Kind::PublicKey).unwrap()] {
+            let payload = &mut container.payload;
+            let start = position.min(payload.len());
+            let end = (start + noise.len()).min(payload.len());
+            payload[start..end].copy_from_slice(&noise[..end - start]);
+            payload.truncate(cut);
+            let _ = SecretKey::from_container(&container);
+            let _ = PublicKey::from_bytes(&Container { kind: Kind::PublicKey, ..container }.to_bytes());
+        }
+    }
+
+    #[test]
+    fn hostile_ciphertext_bytes_end_in_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        if let Ok(admitted) = Ciphertexts::from_bytes(engine(), key().public_key(), &bytes) {
+            prop_assert_eq!(admitted.to_bytes(engine()), bytes);
+        }
+    }
+}
+
+#[test]
+fn ciphertext_bytes_come_back() {
+    let ciphertexts = encrypt(&[7, -7].map(Integer::from));
+    let bytes = ciphertexts.to_bytes(engine());
+    assert_eq!(bytes.len(), 2 * key().public_key().ciphertext_len_bytes());
+    let read = Ciphertexts::from_bytes(engine(), key().public_key(), &bytes).unwrap();
+    assert_eq!(decrypt(&read), [7, -7].map(Integer::from));
+    assert!(Ciphertexts::from_bytes(engine(), key().public_key(), &bytes[1..]).is_err());
+}

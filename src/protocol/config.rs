@@ -1,0 +1,150 @@
+//! What a job is agreed on: one struct behind the command line, the handshake and the summary.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::mlp::{Batches, TrainingPlan};
+use crate::paillier::KeyId;
+
+use super::ProtocolError;
+use super::bounds::Bounds;
+
+/// Which protocol the servers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// The paper's: one ciphertext a value.
+    Element,
+}
+
+/// How a sign is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
+    /// The paper's: P2 sees a noisy magnitude.
+    Blinded,
+}
+
+/// Names a user writes and reads.
+macro_rules! named {
+    ($name:ident { $($variant:ident => $text:literal),+ }) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $($name::$variant => $text),+ })
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok($name::$variant),)+
+                    _ => Err(format!("{text:?} is none of: {}", [$($text),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+
+named!(Protocol { Element => "element" });
+named!(Comparison { Blinded => "blinded" });
+
+/// A key that may receive results, and which; fixed when the data are submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reader {
+    /// The key.
+    pub key_id: KeyId,
+    /// Labels or scores of its own queries.
+    pub answers: bool,
+    /// The trained model and the loss curve.
+    pub model: bool,
+}
+
+/// Kinds of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Labels or scores of a query.
+    Answers,
+    /// The model or the loss curve.
+    Model,
+}
+
+impl Reading {
+    /// What a user calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reading::Answers => "answers",
+            Reading::Model => "the model or the loss curve",
+        }
+    }
+}
+
+impl Reader {
+    /// Whether this key may receive `reading`.
+    pub fn may_read(&self, reading: Reading) -> bool {
+        match reading {
+            Reading::Answers => self.answers,
+            Reading::Model => self.model,
+        }
+    }
+}
+
+/// Everything public that both servers must agree on before they start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobConfig {
+    /// Name of the data set, for messages.
+    pub data: String,
+    /// Shape, step size, batches, number format and bounds.
+    #[serde(flatten)]
+    pub plan: TrainingPlan,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Comparison.
+    pub comparison: Comparison,
+    /// Length of P2's key.
+    pub key_bits: u32,
+    /// Statistical parameter of the masks.
+    pub sigma: u32,
+    /// Passes over the training rows.
+    pub epochs: u64,
+    /// Stops after so many steps.
+    pub max_steps: Option<u64>,
+    /// Training rows.
+    pub train_rows: usize,
+    /// Seed of the public batch order.
+    pub batch_seed: u64,
+    /// Who may read what.
+    pub readers: Vec<Reader>,
+}
+
+impl JobConfig {
+    /// The derived widths.
+    ///
+    /// # Errors
+    /// If the plan, sigma or the key does not fit.
+    pub fn bounds(&self) -> Result<Bounds, crate::error::Error> {
+        self.plan.validate(self.train_rows)?;
+        let bounds = Bounds::new(&self.plan, self.sigma, self.key_bits)?;
+        bounds.check_loss(self.train_rows)?;
+        Ok(bounds)
+    }
+
+    /// The public batches.
+    pub fn batches(&self) -> Result<Batches, crate::error::Error> {
+        Ok(Batches::new(self.train_rows, self.plan.batch_rows, self.plan.drop_last, self.batch_seed)?)
+    }
+
+    /// What the handshake compares.
+    ///
+    /// # Errors
+    /// If the configuration cannot be written as JSON, as with a learning rate that is not a number.
+    pub fn digest(&self) -> Result<[u8; 32], ProtocolError> {
+        let json = serde_json::to_vec(self)
+            .map_err(|error| ProtocolError::Config { reason: format!("it cannot be written: {error}") })?;
+        Ok(Sha256::digest(json).into())
+    }
+}

@@ -1,0 +1,31 @@
+//! The paper's protocol, one ciphertext a value (protocol section 3): the baseline that faster protocols are measured
+//! against.
+//!
+//! Each secure operation is a file with both roles side by side: `mul_enc`, `div_enc`, `max_enc`, `key_switch`.
+//! [`CloudServer`] (P1) and [`KeyServer`] (P2) run them, each on its own thread, in the order of the public
+//! [schedule](super::schedule).
+
+mod cloud_server;
+mod div_enc;
+mod key_server;
+mod key_switch;
+mod max_enc;
+mod model;
+mod mul_enc;
+mod pair;
+mod side;
+#[cfg(test)]
+mod test_run;
+#[cfg(test)]
+mod twin_tests;
+#[cfg(test)]
+mod view_tests;
+
+pub use super::randomizer::PoolOptions;
+pub use cloud_server::{CloudServer, MaskSource, PhaseTimes};
+pub use key_server::KeyServer;
+pub(crate) use max_enc::FACTOR_BITS;
+pub use model::EncryptedModel;
+pub use pair::OperationPair;
+#[cfg(test)]
+pub(crate) use test_run::test_job;

@@ -1,0 +1,138 @@
+//! Both sides prove that they mean the same job before anything else travels.
+//!
+//! Each sends `version u16 | nonce 32 bytes | id of P2's key | digest of the configuration`, P1 first. The hash of both
+//! messages names the session and binds P1's masks to it.
+
+use sha2::{Digest, Sha256};
+
+use crate::codec::{CodecError, Reader, Writer};
+use crate::container::KEY_ID_BYTES;
+use crate::error::Error;
+use crate::net::{Channel, SESSION_BYTES};
+use crate::paillier::KeyId;
+use crate::rng::SecureRng;
+
+use super::ProtocolError;
+use super::config::JobConfig;
+use super::message::{recv_handshake, send_handshake};
+
+const VERSION: u16 = 1;
+const NONCE_BYTES: usize = 32;
+const HELLO_BYTES: usize = 2 + NONCE_BYTES + KEY_ID_BYTES + 32;
+
+/// Who speaks first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// P1 opens the conversation.
+    Cloud,
+    /// P2 answers.
+    Key,
+}
+
+/// Runs the handshake and enters the session that it names.
+///
+/// # Errors
+/// [`ProtocolError::Disagreement`] if version, key or configuration differ.
+pub fn shake_hands(channel: &mut Channel, role: Role, config: &JobConfig, key: KeyId) -> Result<[u8; 32], Error> {
+    let own = hello(config, key)?;
+    let other = match role {
+        Role::Cloud => {
+            send_handshake(channel, &own)?;
+            recv_handshake(channel, HELLO_BYTES)?
+        }
+        Role::Key => {
+            let other = recv_handshake(channel, HELLO_BYTES)?;
+            send_handshake(channel, &own)?;
+            other
+        }
+    };
+    let peer = channel.peer();
+    compare(&own, &other, peer)?;
+    let (first, second) = if role == Role::Cloud { (&own, &other) } else { (&other, &own) };
+    let transcript: [u8; 32] = Sha256::new().chain_update(first).chain_update(second).finalize().into();
+    let mut session = [0; SESSION_BYTES];
+    session.copy_from_slice(&transcript[..SESSION_BYTES]);
+    channel.enter_session(session);
+    Ok(transcript)
+}
+
+fn hello(config: &JobConfig, key: KeyId) -> Result<Vec<u8>, Error> {
+    let mut nonce = [0; NONCE_BYTES];
+    SecureRng::from_os().fill(&mut nonce);
+    let mut writer = Writer::with_capacity(HELLO_BYTES);
+    writer.u16(VERSION).raw(&nonce).raw(&key.to_bytes()).raw(&config.digest()?);
+    Ok(writer.finish())
+}
+
+fn compare(own: &[u8], other: &[u8], peer: &'static str) -> Result<(), Error> {
+    let broken = |source: CodecError| ProtocolError::Message { peer, place: "the handshake".into(), source };
+    let fields = |bytes| -> Result<_, CodecError> {
+        let mut reader = Reader::new(bytes);
+        let version = reader.u16("version")?;
+        reader.raw("nonce", NONCE_BYTES)?;
+        let key = reader.array::<KEY_ID_BYTES>("key id")?;
+        let config = reader.array::<32>("configuration")?;
+        reader.end()?;
+        Ok((version, key, config))
+    };
+    let (own, other) = (fields(own).map_err(broken)?, fields(other).map_err(broken)?);
+    let differs = |what| Err(ProtocolError::Disagreement { peer, what }.into());
+    if own.0 != other.0 {
+        return differs("the version of the protocol");
+    }
+    if own.1 != other.1 {
+        return differs("P2's key");
+    }
+    if own.2 != other.2 {
+        return differs("the job's configuration");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::element::test_job;
+
+    fn shake(cloud: JobConfig, key: JobConfig, ids: [u8; 2]) -> [Result<[u8; 32], Error>; 2] {
+        let (mut cloud_end, mut key_end) = Channel::local_pair();
+        let id = |byte| KeyId::from_bytes([byte; KEY_ID_BYTES]);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(move || shake_hands(&mut key_end, Role::Key, &key, id(ids[1])));
+            [shake_hands(&mut cloud_end, Role::Cloud, &cloud, id(ids[0])), other.join().unwrap()]
+        })
+    }
+
+    #[test]
+    fn the_same_job_gives_both_sides_one_transcript_and_another_each_time() {
+        let job = || test_job("2,3,2", 4);
+        let [cloud, key] = shake(job(), job(), [1, 1]).map(Result::unwrap);
+        assert_eq!(cloud, key);
+        assert_ne!(shake(job(), job(), [1, 1])[0].as_ref().unwrap(), &cloud);
+    }
+
+    #[test]
+    fn another_job_or_key_is_refused_by_both() {
+        let job = || test_job("2,3,2", 4);
+        let other = JobConfig { sigma: 41, ..job() };
+        for (result, what) in shake(job(), other, [1, 1]).into_iter().zip(["configuration"; 2]) {
+            let error = result.unwrap_err();
+            assert_eq!(error.exit_code(), 4);
+            assert!(error.to_string().contains(what), "{error}");
+        }
+        for result in shake(job(), job(), [1, 2]) {
+            assert!(result.unwrap_err().to_string().contains("P2's key"));
+        }
+    }
+
+    #[test]
+    fn hostile_bytes_are_refused() {
+        for payload in [&b""[..], &[0; HELLO_BYTES - 1], &[7; HELLO_BYTES]] {
+            let (mut cloud_end, mut key_end) = Channel::local_pair();
+            send_handshake(&mut cloud_end, payload).unwrap();
+            let id = KeyId::from_bytes([1; KEY_ID_BYTES]);
+            let error = shake_hands(&mut key_end, Role::Key, &test_job("2,3,2", 4), id).unwrap_err();
+            assert_eq!(error.exit_code(), 4, "{error}");
+        }
+    }
+}

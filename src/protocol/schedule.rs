@@ -1,0 +1,132 @@
+//! What happens in a job, in order: public, and the same at both servers.
+
+use crate::mlp::Batches;
+
+use super::config::JobConfig;
+
+/// Steps of queries count from here, so that no mask of a query is one of the training.
+const FIRST_QUERY_STEP: u64 = 1 << 63;
+
+/// One thing that both servers do together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// The users' ciphertexts of a batch are encrypted afresh, before the batch is used for the first time.
+    RefreshBatch {
+        /// Which of the public batches.
+        batch: usize,
+    },
+    /// Each server contributes its addend of the initial weights.
+    InitialWeights,
+    /// One training step.
+    Step {
+        /// Counts all steps from 0.
+        step: u64,
+        /// Epoch, counted from 1.
+        epoch: u64,
+        /// Which of the public batches.
+        batch: usize,
+    },
+    /// The loss of an epoch goes to the owner of the model.
+    ReadLoss {
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// Rows that the sum is over.
+        rows: usize,
+    },
+    /// The model goes to its owner.
+    ReadModel {
+        /// Epochs trained so far.
+        epoch: u64,
+    },
+    /// Rows of a user are classified.
+    Classify {
+        /// Counts the queries of a job from 0; no number is used twice.
+        query: u64,
+        /// How many rows.
+        rows: usize,
+    },
+}
+
+impl Activity {
+    /// The step that positions the masks of a query.
+    pub fn query_step(query: u64) -> u64 {
+        FIRST_QUERY_STEP + query
+    }
+}
+
+/// The activities of a training: weights, the steps, and after each epoch what its owner reads.
+pub fn training(config: &JobConfig, batches: &Batches) -> Vec<Activity> {
+    let mut activities = vec![Activity::InitialWeights, Activity::ReadModel { epoch: 0 }];
+    let mut fresh = vec![false; batches.members().len()];
+    let mut step = 0;
+    for epoch in 1..=config.epochs {
+        let order = batches.order(epoch - 1);
+        let left = config.max_steps.map_or(u64::MAX, |max_steps| max_steps - step);
+        let order = &order[..order.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+        if order.is_empty() {
+            break;
+        }
+        for &batch in order {
+            if !std::mem::replace(&mut fresh[batch], true) {
+                activities.push(Activity::RefreshBatch { batch });
+            }
+            activities.push(Activity::Step { step, epoch, batch });
+            step += 1;
+        }
+        let rows = order.iter().map(|&batch| batches.members()[batch].len()).sum();
+        activities.extend([Activity::ReadLoss { epoch, rows }, Activity::ReadModel { epoch }]);
+    }
+    activities
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::element::test_job;
+
+    fn steps(activities: &[Activity]) -> Vec<(u64, u64)> {
+        let step = |activity: &Activity| match activity {
+            Activity::Step { step, epoch, .. } => Some((*step, *epoch)),
+            _ => None,
+        };
+        activities.iter().filter_map(step).collect()
+    }
+
+    #[test]
+    fn steps_are_numbered_through_and_stop_at_the_limit() {
+        let config = JobConfig { epochs: 3, max_steps: Some(5), train_rows: 12, ..test_job("2,3,2", 4) };
+        let activities = training(&config, &config.batches().unwrap());
+        assert_eq!(steps(&activities), [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2)]);
+        assert_eq!(activities.last(), Some(&Activity::ReadModel { epoch: 2 }));
+        assert!(activities.contains(&Activity::ReadLoss { epoch: 2, rows: 8 }), "a part of an epoch");
+    }
+
+    #[test]
+    fn the_limit_of_steps_ends_the_schedule_however_many_epochs_are_asked_for() {
+        let config = JobConfig { epochs: u64::MAX, max_steps: Some(4), train_rows: 12, ..test_job("2,3,2", 4) };
+        assert_eq!(steps(&training(&config, &config.batches().unwrap())).len(), 4);
+        let none = JobConfig { max_steps: Some(0), ..config };
+        assert_eq!(steps(&training(&none, &none.batches().unwrap())), []);
+    }
+
+    #[test]
+    fn a_batch_is_refreshed_once_before_its_first_use() {
+        let config = JobConfig { epochs: 4, train_rows: 10, ..test_job("2,3,2", 4) };
+        let mut fresh = Vec::new();
+        for activity in training(&config, &config.batches().unwrap()) {
+            match activity {
+                Activity::RefreshBatch { batch } => fresh.push(batch),
+                Activity::Step { batch, .. } => assert!(fresh.contains(&batch)),
+                _ => {}
+            }
+        }
+        fresh.sort_unstable();
+        assert_eq!(fresh, [0, 1, 2]);
+    }
+
+    #[test]
+    fn queries_never_share_a_step_with_the_training() {
+        assert!(Activity::query_step(0) > 1 << 62);
+        assert_ne!(Activity::query_step(0), Activity::query_step(1));
+    }
+}

@@ -1,0 +1,45 @@
+//! A job's parameters in words.
+
+use serde_json::Value;
+
+use crate::measure::SummaryParameters;
+
+/// The parameters that tell jobs apart at a glance, in this order.
+const TELLING: [&str; 6] = ["data", "layers", "protocol", "comparison", "engine", "key_bits"];
+
+/// A job in one line, as `breast_cancer, 30-16-2, packed, blinded, gmp, 2048 bits`; `label` where the file names none of
+/// these parameters.
+pub fn describe_job(parameters: &SummaryParameters, label: &str) -> String {
+    let words = TELLING.iter().filter_map(|name| {
+        let value = parameters.get(*name)?;
+        let text = parameter_text(value);
+        Some(if *name == "key_bits" { format!("{text} bits") } else { text })
+    });
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { label.to_owned() } else { words.join(", ") }
+}
+
+/// A parameter as text; lists of numbers are joined as layers are.
+pub fn parameter_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(parameter_text).collect::<Vec<_>>().join("-"),
+        Value::Null => "none".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_job_is_named_by_what_tells_it_apart() {
+        let value = json!({"data": "xor", "layers": [2, 8, 2], "seed": 3, "key_bits": 2048});
+        let Value::Object(parameters) = value else { unreachable!("it is an object") };
+        assert_eq!(describe_job(&parameters, "train"), "xor, 2-8-2, 2048 bits");
+        assert_eq!(describe_job(&SummaryParameters::new(), "train"), "train");
+    }
+}

@@ -1,0 +1,186 @@
+//! Holders that wipe their content on drop and print nothing.
+//!
+//! [`SecretLimbs`] has a fixed width, so that arithmetic on it can be constant time; [`SecretInteger`] is for values
+//! whose length may show (blinded plaintexts, masks), but whose content must not stay in memory.
+
+use std::fmt;
+use std::ops::Deref;
+
+use rug::Integer;
+use rug::integer::Order;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A non-negative number of fixed width: 64-bit limbs, least significant first, wiped on drop.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct SecretLimbs(Vec<u64>);
+
+impl SecretLimbs {
+    /// Takes over `limbs`, least significant first.
+    pub fn new(limbs: Vec<u64>) -> Self {
+        SecretLimbs(limbs)
+    }
+
+    /// Zero, `len` limbs wide.
+    pub fn zero(len: usize) -> Self {
+        SecretLimbs(vec![0; len])
+    }
+
+    /// `value` widened to `len` limbs.
+    ///
+    /// # Panics
+    /// If `value` is negative or longer than `len` limbs.
+    pub fn from_integer(value: &Integer, len: usize) -> Self {
+        assert!(!value.is_negative(), "secret limbs hold non-negative numbers");
+        assert!(value.significant_digits::<u64>() <= len, "value is wider than its holder");
+        let mut limbs = vec![0; len];
+        value.write_digits(&mut limbs, Order::Lsf);
+        SecretLimbs(limbs)
+    }
+
+    /// The same number as an integer, whose length shows its leading zeros.
+    pub fn to_integer(&self) -> SecretInteger {
+        SecretInteger(Integer::from_digits(&self.0, Order::Lsf))
+    }
+
+    /// The limbs, least significant first.
+    pub fn as_slice(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// The limbs, least significant first.
+    pub fn as_mut_slice(&mut self) -> &mut [u64] {
+        &mut self.0
+    }
+
+    /// Width in limbs.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True for a holder without a limb.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for SecretLimbs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretLimbs(..)")
+    }
+}
+
+/// An integer that is wiped on drop.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct SecretInteger(Integer);
+
+impl SecretInteger {
+    /// Takes over `value`.
+    pub fn new(value: Integer) -> Self {
+        SecretInteger(value)
+    }
+}
+
+impl From<Integer> for SecretInteger {
+    fn from(value: Integer) -> Self {
+        SecretInteger(value)
+    }
+}
+
+impl Deref for SecretInteger {
+    type Target = Integer;
+
+    fn deref(&self) -> &Integer {
+        &self.0
+    }
+}
+
+impl Drop for SecretInteger {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+impl fmt::Debug for SecretInteger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretInteger(..)")
+    }
+}
+
+/// Integers that are wiped on drop: masks, blinded plaintexts, messages on their way.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct SecretIntegers(Vec<Integer>);
+
+impl FromIterator<Integer> for SecretIntegers {
+    fn from_iter<I: IntoIterator<Item = Integer>>(values: I) -> Self {
+        SecretIntegers(values.into_iter().collect())
+    }
+}
+
+impl FromIterator<SecretInteger> for SecretIntegers {
+    fn from_iter<I: IntoIterator<Item = SecretInteger>>(values: I) -> Self {
+        SecretIntegers(values.into_iter().map(|mut value| std::mem::take(&mut value.0)).collect())
+    }
+}
+
+impl Deref for SecretIntegers {
+    type Target = [Integer];
+
+    fn deref(&self) -> &[Integer] {
+        &self.0
+    }
+}
+
+impl Drop for SecretIntegers {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(wipe);
+    }
+}
+
+impl fmt::Debug for SecretIntegers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretIntegers({} ..)", self.0.len())
+    }
+}
+
+/// Overwrites every limb that `value` has allocated, then sets it to zero.
+///
+/// The write goes through GMP's own allocation, whose address escapes to a foreign function afterwards, so that the
+/// compiler cannot drop it as dead.
+pub fn wipe(value: &mut Integer) {
+    let limbs = value.capacity() / u64::BITS as usize;
+    if limbs == 0 {
+        return;
+    }
+    value.assign_digits(&vec![u64::MAX; limbs], Order::Lsf);
+    *value *= 0;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_prints_no_content() {
+        let secret = SecretInteger::new(Integer::from(4242));
+        let limbs = SecretLimbs::from_integer(&secret, 2);
+        let many: SecretIntegers = [Integer::from(4242)].into_iter().collect();
+        assert_eq!(format!("{secret:?} {limbs:?} {many:?}"), "SecretInteger(..) SecretLimbs(..) SecretIntegers(1 ..)");
+    }
+
+    #[test]
+    fn wipe_clears_the_whole_allocation() {
+        let mut value = Integer::from(Integer::u_pow_u(2, 1000)) - 1u32;
+        let capacity = value.capacity();
+        value >>= 900;
+        wipe(&mut value);
+        assert_eq!(value, 0);
+        assert_eq!(value.capacity(), capacity, "the allocation was replaced, not overwritten");
+    }
+
+    #[test]
+    fn limbs_keep_their_width() {
+        let limbs = SecretLimbs::from_integer(&Integer::from(7), 4);
+        assert_eq!(limbs.as_slice(), [7, 0, 0, 0]);
+        assert_eq!(*limbs.to_integer(), 7);
+    }
+}

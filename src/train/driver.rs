@@ -1,0 +1,381 @@
+//! Runs the schedule: P2 on a thread of its own, P1 and then the user on this one.
+
+use std::time::{Duration, Instant};
+
+use crate::arith::Engine;
+use crate::error::Error;
+use crate::mask::MaskKey;
+use crate::mlp::metrics::{correct, labels_of, mean_loss};
+use crate::mlp::{Batches, FixedModel, FloatNetwork, Twin, twin};
+use crate::net::{Channel, Traffic};
+use crate::paillier::{PublicKey, SecretKey};
+use crate::protocol::config::{JobConfig, Reader};
+use crate::protocol::element::{CloudServer, EncryptedModel, KeyServer, MaskSource, PoolOptions};
+use crate::protocol::rounding::MaskRounding;
+use crate::protocol::schedule::{self, Activity};
+
+use super::evaluation::evaluate;
+use super::observer::{Event, Observer};
+use super::owner::saturating_i64;
+use super::parties::run_both;
+use super::rows::{EncryptedRows, JobData};
+use super::{Classified, EpochFigures, Owner};
+
+/// A training and everything it needs.
+pub struct TrainJob {
+    /// The engine both servers compute with.
+    pub engine: Engine,
+    /// What the servers agree on; the owner's key is added to its readers.
+    pub config: JobConfig,
+    /// Rows to train on, and to measure on if they are in the clear.
+    pub data: JobData,
+    /// P2's key pair.
+    pub server_key: SecretKey,
+    /// The user.
+    pub owner: Owner,
+    /// Seeds masks and initial weights ("experiment, not private"); without it they come from the operating system.
+    pub seed: Option<u64>,
+    /// How P1 makes randomisers.
+    pub pool: PoolOptions,
+    /// Trains the integer twin alongside and compares; needs the rows in the clear.
+    pub with_twin: bool,
+    /// Test rows to classify under encryption at the end; none without rows in the clear.
+    pub classify_rows: usize,
+}
+
+/// What came out.
+pub struct Outcome {
+    /// What the servers agreed on, with every reader.
+    pub config: JobConfig,
+    /// Figures of each epoch, epoch 0 first.
+    pub epochs: Vec<EpochFigures>,
+    /// Wall time of each step.
+    pub steps: Vec<Duration>,
+    /// Wall time of all steps by phase.
+    pub phases: Vec<(&'static str, Duration)>,
+    /// Wall time of each epoch's steps.
+    pub epoch_times: Vec<Duration>,
+    /// Encrypting the rows and the initial weights.
+    pub setup: Duration,
+    /// Bytes of the set-up, both ways: the user's ciphertexts, and what the servers exchanged before the first step or
+    /// for data that they use for the first time.
+    pub setup_bytes: u64,
+    /// Reading the model, evaluating and classifying.
+    pub evaluation: Duration,
+    /// Randomisers that lay ready when the clock of the steps started.
+    pub pool_level_start: usize,
+    /// The pool's hits and misses.
+    pub pool_counts: (u64, u64),
+    /// Whether the run was its twin bit for bit; none without a twin.
+    pub twin_equal: Option<bool>,
+    /// What the encrypted classification at the end gave; none without rows.
+    pub classified: Option<Classified>,
+    /// The model as it stays at P1.
+    pub model: EncryptedModel,
+    /// The model as its owner reads it.
+    pub open_model: FixedModel,
+}
+
+/// Runs a training.
+///
+/// # Errors
+/// Whatever either party ran into; the party that failed first is the one that is reported.
+pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Error> {
+    let owner_key = job.owner.public_key().clone();
+    job.config.readers.push(Reader { key_id: owner_key.id(), answers: true, model: true });
+    let batches = job.config.batches()?;
+    let mut activities = schedule::training(&job.config, &batches);
+    let test_rows = job.data.plain().map_or(0, |data| data.test.rows());
+    let classify_rows = job.classify_rows.min(test_rows);
+    if classify_rows > 0 {
+        activities.push(Activity::Classify { query: 0, rows: classify_rows });
+    }
+    observer.event(Event::Planned { activities: &activities });
+
+    let (engine, config, server_key) = (job.engine.clone(), job.config.clone(), job.server_key.clone());
+    let (activities, key_masks) = (&activities, mask_source(job.seed, "P2"));
+    run_both(
+        |channel| {
+            let mut run = Run::start(&job, &batches, channel, observer)?;
+            activities.iter().try_for_each(|activity| run.play(*activity))?;
+            run.finish()
+        },
+        move |channel| {
+            let mut server = KeyServer::connect(&engine, channel, &config, server_key, key_masks)?;
+            activities.iter().try_for_each(|activity| server.run(*activity, &owner_key))
+        },
+    )
+}
+
+fn mask_source(seed: Option<u64>, party: &str) -> MaskSource {
+    match seed {
+        Some(seed) => MaskSource::Experiment(MaskKey::from_experiment_seed(seed, party)),
+        None => MaskSource::Private(MaskKey::from_os()),
+    }
+}
+
+/// The state of P1 and the user while the schedule runs.
+struct Run<'a> {
+    job: &'a TrainJob,
+    batches: &'a Batches,
+    observer: &'a mut dyn Observer,
+    server: CloudServer,
+    /// The twin, the baseline and the model as last read; there from epoch 0 on.
+    open: Option<Open>,
+    /// Steps of the current epoch.
+    epoch: EpochSoFar,
+    lazy_time: Duration,
+    epochs: Vec<EpochFigures>,
+    steps: Vec<Duration>,
+    epoch_times: Vec<Duration>,
+    phases: Vec<(&'static str, Duration)>,
+    setup: Duration,
+    setup_bytes: u64,
+    pool_level_start: usize,
+    evaluation: Duration,
+    twin_equal: bool,
+    classified: Option<Classified>,
+}
+
+/// What exists in the clear at the user.
+struct Open {
+    model: FixedModel,
+    baseline: FloatNetwork,
+    twin: Option<Twin<MaskRounding>>,
+}
+
+#[derive(Default)]
+struct EpochSoFar {
+    time: Duration,
+    traffic: Traffic,
+    twin_loss: i128,
+    running_loss: Option<f64>,
+}
+
+impl<'a> Run<'a> {
+    fn start(
+        job: &'a TrainJob,
+        batches: &'a Batches,
+        channel: Channel,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self, Error> {
+        let started = Instant::now();
+        let masks = mask_source(job.seed, "P1");
+        let server_key = job.server_key.public_key();
+        let mut server = CloudServer::connect(&job.engine, channel, &job.config, server_key, masks, job.pool)?;
+        let sent = submit(job, &mut server, server_key, observer)?;
+        Ok(Run {
+            job,
+            batches,
+            observer,
+            setup_bytes: sent + both_ways(&server.traffic()),
+            server,
+            open: None,
+            epoch: EpochSoFar::default(),
+            lazy_time: Duration::ZERO,
+            epochs: Vec::new(),
+            steps: Vec::new(),
+            epoch_times: Vec::new(),
+            phases: Vec::new(),
+            setup: started.elapsed(),
+            pool_level_start: 0,
+            evaluation: Duration::ZERO,
+            twin_equal: true,
+            classified: None,
+        })
+    }
+
+    fn play(&mut self, activity: Activity) -> Result<(), Error> {
+        let (started, before) = (Instant::now(), self.server.traffic());
+        match activity {
+            Activity::InitialWeights => {
+                self.server.initial_weights()?;
+                self.setup += started.elapsed();
+                self.pool_level_start = self.server.pool().level();
+                self.setup_bytes += both_ways(&self.server.traffic().since(&before));
+            }
+            Activity::RefreshBatch { batch } => {
+                self.server.refresh_batch(batch)?;
+                self.lazy_time += started.elapsed();
+                self.setup_bytes += both_ways(&self.server.traffic().since(&before));
+            }
+            Activity::Step { step, batch, .. } => self.step(step, batch, started, &before)?,
+            Activity::ReadLoss { epoch, rows } => self.read_loss(epoch, rows)?,
+            Activity::ReadModel { epoch } => self.read_model(epoch)?,
+            Activity::Classify { query, rows } => self.classify(query, rows)?,
+        }
+        if matches!(activity, Activity::ReadLoss { .. } | Activity::ReadModel { .. } | Activity::Classify { .. }) {
+            self.evaluation += started.elapsed();
+        }
+        self.observer.event(Event::Done { activity, elapsed: started.elapsed() });
+        Ok(())
+    }
+
+    fn step(&mut self, step: u64, batch: usize, started: Instant, before: &Traffic) -> Result<(), Error> {
+        let phases = self.server.step(step, batch)?;
+        // Ciphertexts that were made for this step are part of it.
+        let lazy = std::mem::take(&mut self.lazy_time);
+        let elapsed = started.elapsed() + lazy;
+        let traffic = self.server.traffic().since(before);
+        self.add_phases(&phases);
+        if !lazy.is_zero() {
+            self.add_phases(&[("refresh", lazy)]);
+        }
+        self.steps.push(elapsed);
+        self.epoch.time += elapsed;
+        self.epoch.traffic.bytes_sent += traffic.bytes_sent;
+        self.epoch.traffic.bytes_received += traffic.bytes_received;
+        self.epoch.traffic.round_trips += traffic.round_trips;
+        self.step_in_the_clear(batch)?;
+        self.observer.event(Event::Step { step, elapsed, traffic });
+        Ok(())
+    }
+
+    /// The same step by the baseline and the twin, outside the clock.
+    fn step_in_the_clear(&mut self, batch: usize) -> Result<(), Error> {
+        let (Some(data), Some(open)) = (self.job.data.plain(), &mut self.open) else { return Ok(()) };
+        let rows = data.train.select(&self.batches.members()[batch]);
+        open.baseline.step(&rows.float_features, &rows.labels, self.job.config.plan.learning_rate)?;
+        if let Some(twin) = &mut open.twin {
+            self.epoch.twin_loss += twin.step(&rows.features, &rows.labels)?.loss_sum;
+        }
+        Ok(())
+    }
+
+    fn add_phases(&mut self, laps: &[(&'static str, Duration)]) {
+        for (phase, lap) in laps {
+            match self.phases.iter_mut().find(|(name, _)| name == phase) {
+                Some((_, total)) => *total += *lap,
+                None => self.phases.push((phase, *lap)),
+            }
+        }
+    }
+
+    fn read_loss(&mut self, epoch: u64, rows: usize) -> Result<(), Error> {
+        let encrypted = self.server.read_loss(epoch, rows, self.job.owner.public_key())?;
+        let opened = self.job.owner.open(&encrypted)?;
+        let loss_sum = opened[0].to_i128().unwrap_or(i128::MAX);
+        let fraction_bits = self.job.config.plan.fixed.fraction_bits();
+        self.epoch.running_loss = Some(mean_loss(loss_sum, rows as u64, fraction_bits));
+        if self.open.as_ref().is_some_and(|open| open.twin.is_some()) {
+            self.twin_equal &= loss_sum == self.epoch.twin_loss;
+        }
+        Ok(())
+    }
+
+    fn read_model(&mut self, epoch: u64) -> Result<(), Error> {
+        let encrypted = self.server.read_model(epoch, self.job.owner.public_key())?;
+        let model = self.job.owner.open_model(&self.job.config.plan.layers, &encrypted)?;
+        let open = match self.open.take() {
+            Some(open) => Open { model, ..open },
+            None => self.open_initial(model)?,
+        };
+        if let Some(twin) = &open.twin {
+            self.twin_equal &= *twin.model() == open.model;
+        }
+        let so_far = std::mem::take(&mut self.epoch);
+        let figures = EpochFigures {
+            epoch,
+            seconds: self.steps.iter().sum::<Duration>().as_secs_f64(),
+            steps: self.steps.len() as u64,
+            traffic: so_far.traffic,
+            running_loss: so_far.running_loss,
+            ..self.measure(&open)?
+        };
+        if epoch > 0 {
+            self.epoch_times.push(so_far.time);
+        }
+        self.open = Some(open);
+        self.observer.event(Event::Epoch(&figures));
+        self.epochs.push(figures);
+        Ok(())
+    }
+
+    fn measure(&self, open: &Open) -> Result<EpochFigures, Error> {
+        match self.job.data.plain() {
+            Some(data) => evaluate(&self.job.config.plan, &open.model, &open.baseline, data),
+            None => Ok(EpochFigures::unmeasured()),
+        }
+    }
+
+    /// Baseline and twin begin with the weights that nobody chose alone.
+    fn open_initial(&self, model: FixedModel) -> Result<Open, Error> {
+        let plan = &self.job.config.plan;
+        let baseline = FloatNetwork::from_fixed(&plan.layers, &model, plan.fixed)?;
+        let rounding = || self.server.twin_rounding();
+        let wants_twin = self.job.with_twin && self.job.data.plain().is_some();
+        let twin = wants_twin.then(|| Twin::new(plan.clone(), model.clone(), rounding(), 0)).transpose()?;
+        Ok(Open { model, baseline, twin })
+    }
+
+    fn classify(&mut self, query: u64, rows: usize) -> Result<(), Error> {
+        let plan = &self.job.config.plan;
+        let (Some(data), Some(open)) = (self.job.data.plain(), &self.open) else { return Ok(()) };
+        let members: Vec<usize> = (0..rows).collect();
+        let test = data.test.select(&members);
+        let queries = self.job.owner.encrypt_features(&test, self.job.server_key.public_key())?;
+        let answers = self.server.classify(query, &queries, self.job.owner.public_key())?;
+        let scores: Vec<i64> = self.job.owner.open(&answers)?.iter().map(saturating_i64).collect();
+        let step = Activity::query_step(query);
+        let expected = twin::forward(plan, &open.model, &self.server.twin_rounding(), step, &test.features, rows)?;
+        let labels = labels_of(&scores, plan.layers.outputs());
+        self.classified = Some(Classified {
+            rows,
+            correct: correct(&labels, &test.labels),
+            equal_to_twin: expected.scores() == scores,
+        });
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Outcome, Error> {
+        let (Some(open), Some(model)) = (self.open, self.server.model().cloned()) else {
+            return Err(Error::Usage("the schedule was empty".into()));
+        };
+        let pool = self.server.pool();
+        let twin_equal = open.twin.is_some().then_some(self.twin_equal);
+        Ok(Outcome {
+            config: self.job.config.clone(),
+            pool_level_start: self.pool_level_start,
+            epochs: self.epochs,
+            steps: self.steps,
+            phases: self.phases,
+            epoch_times: self.epoch_times,
+            setup: self.setup,
+            setup_bytes: self.setup_bytes,
+            evaluation: self.evaluation,
+            pool_counts: (pool.hits(), pool.misses()),
+            twin_equal,
+            classified: self.classified,
+            model,
+            open_model: open.model,
+        })
+    }
+}
+
+/// The user's rows go to P1, encrypted; how many bytes that is.
+fn submit(
+    job: &TrainJob,
+    server: &mut CloudServer,
+    server_key: &PublicKey,
+    observer: &mut dyn Observer,
+) -> Result<u64, Error> {
+    let EncryptedRows { features, targets } = match &job.data {
+        JobData::Encrypted(rows) => rows.clone(),
+        JobData::Plain(data) => {
+            let plan = &job.config.plan;
+            let classes = plan.layers.outputs();
+            observer.event(Event::Encrypting { values: data.train.rows() * (plan.layers.inputs() + classes) });
+            EncryptedRows {
+                features: job.owner.encrypt_features(&data.train, server_key)?,
+                targets: job.owner.encrypt_targets(&data.train, classes, plan.fixed.one(), server_key)?,
+            }
+        }
+    };
+    let sent = (features.len() + targets.len()) * server_key.ciphertext_len_bytes();
+    server.submit(features, targets);
+    Ok(sent as u64)
+}
+
+fn both_ways(traffic: &Traffic) -> u64 {
+    traffic.bytes_sent + traffic.bytes_received
+}

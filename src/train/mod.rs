@@ -1,0 +1,19 @@
+//! A whole training in one process: the user, P1 and P2, the last two on threads of their own with a channel between.
+//!
+//! [`run`] plays the public [schedule](crate::protocol::schedule); an [`Observer`] is told what happens and prints, draws
+//! or records it. What the harness measures stands in [`Outcome`].
+
+mod classification;
+mod driver;
+mod evaluation;
+mod observer;
+mod owner;
+mod parties;
+mod rows;
+
+pub use classification::{CloudState, KeyState, Query, classify};
+pub use driver::{Outcome, TrainJob, run};
+pub use evaluation::{Classified, EpochFigures};
+pub use observer::{Event, Observer, Silent};
+pub use owner::Owner;
+pub use rows::{EncryptedRows, JobData, LabelledRows, TrainingData};

@@ -1,0 +1,54 @@
+//! What happens during a training, for whoever wants to show or record it. This room prints nothing.
+
+use std::time::Duration;
+
+use crate::net::Traffic;
+use crate::protocol::schedule::Activity;
+
+use super::EpochFigures;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The schedule is known.
+    Planned {
+        /// Everything that will happen, in order.
+        activities: &'a [Activity],
+    },
+    /// The user encrypts its rows.
+    Encrypting {
+        /// How many numbers.
+        values: usize,
+    },
+    /// An activity is done.
+    Done {
+        /// Which one.
+        activity: Activity,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A training step is done.
+    Step {
+        /// Counted from 0.
+        step: u64,
+        /// Wall time, randomness included.
+        elapsed: Duration,
+        /// Bytes and round trips of the step.
+        traffic: Traffic,
+    },
+    /// An epoch, or the part of it that was scheduled, is done and evaluated.
+    Epoch(&'a EpochFigures),
+}
+
+/// Is told what happens.
+pub trait Observer {
+    /// Called on the thread of P1, outside the clock of steps.
+    fn event(&mut self, event: Event<'_>);
+}
+
+/// Ignores everything.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _event: Event<'_>) {}
+}
