@@ -26,6 +26,7 @@ KINDS = {1: "public key", 2: "private key", 3: "encrypted data", 4: "encrypted a
          6: "encrypted loss curve"}
 SECRET_KEY = 2
 CIPHERTEXT_KINDS = (3, 4, 5, 6)
+DATA = 3
 
 
 class Unusable(Exception):
@@ -133,13 +134,23 @@ def read_values(key, key_id, path):
             raise Unusable(f"{path}: ciphertext {index} is not a unit modulo n^2")
         plaintext = key.signed(key.decrypt(c))
         values += unpack(plaintext, container.slot_bits, container.slots) if container.slots else [plaintext]
-    expected = math.prod(container.shape)
+    if container.kind == DATA and len(container.shape) == 3:
+        rows, columns, classes = container.shape
+        expected = rows * (columns + classes)
+    else:
+        expected = math.prod(container.shape)
     if len(values) < expected or (not container.slots and len(values) != expected):
         raise Unusable(f"{path}: {len(values)} values do not fill the shape {container.shape}")
     scaled = [Fraction(value, 1 << container.fraction_bits) for value in values[:expected]]
-    columns = max(container.shape[-1] if container.shape else 1, 1)
-    rows = [scaled[start: start + columns] for start in range(0, len(scaled), columns)]
-    return rows, container.fraction_bits
+    if container.kind == DATA and len(container.shape) == 3:
+        features, targets = in_rows(scaled[:rows * columns], columns), in_rows(scaled[rows * columns:], classes)
+        return [*map(list.__add__, features, targets)], container.fraction_bits
+    return in_rows(scaled, container.shape[-1] if container.shape else 1), container.fraction_bits
+
+
+def in_rows(values, columns):
+    columns = max(columns, 1)
+    return [values[start: start + columns] for start in range(0, len(values), columns)]
 
 
 def unpack(packed, slot_bits, slots):
@@ -159,7 +170,10 @@ def read_csv(path):
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror}") from error
     if rows and not is_numeric(rows[0]):
-        rows = rows[1:]
+        header, *rows = rows
+        if header[0] == "label" and all(name.startswith("score_") for name in header[1:]):
+            # Answers as the program opens them: the label is derived from the scores and not in the ciphertexts.
+            rows = [row[1:] for row in rows]
     try:
         return [[Fraction(cell.strip()) for cell in row] for row in rows]
     except ValueError as error:
@@ -175,7 +189,8 @@ def is_numeric(row):
 
 def compare(rows, expected, tolerance):
     if [len(row) for row in rows] != [len(row) for row in expected]:
-        print(f"the shapes differ: {len(rows)} rows were decrypted, {len(expected)} are expected", file=sys.stderr)
+        print(f"the shapes differ: {len(rows)} rows were decrypted, {len(expected)} are expected, or rows of other "
+              "lengths", file=sys.stderr)
         return 1
     differences = 0
     for row, (found_row, expected_row) in enumerate(zip(rows, expected)):

@@ -115,7 +115,7 @@ fn a_user_gets_answers_from_a_stored_model_and_nobody_else_does() {
              --max-steps 2 --store job --out figures",
         )
         .succeeds();
-    let encrypt = "encrypt --data rows.csv --scale train.csv.scale.json --public-key P2.pub --allow-weak-key --out";
+    let encrypt = "encrypt --data rows.csv --scale train.scale.json --public-key P2.pub --allow-weak-key --out";
     place.smlp(&format!("{encrypt} rows.enc")).succeeds();
     let classify = "classify --store job --data rows.enc --allow-weak-key --public-key";
     let first = place.smlp(&format!("{classify} alice.pub --out answers.enc")).succeeds();

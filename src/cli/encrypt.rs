@@ -15,7 +15,6 @@ use smlp::secret::SecretIntegers;
 
 use super::globals::Globals;
 use super::groups::{NumberArgs, WeakKeyArgs};
-use super::keygen::with_ending;
 use super::output::print_facts;
 use super::progress::Progress;
 
@@ -24,11 +23,11 @@ const CHUNK: usize = 1024;
 
 /// Encrypt a CSV file for the key server: the user's side, before anything is sent.
 ///
-/// With --target the rows are for training: the scaling is fitted on them and written to FILE.scale.json beside the data,
+/// With --target the rows are for training: the scaling is fitted on them and written to FILE.scale.json beside FILE.enc,
 /// for the user alone. Rows to classify later need that file. Examples:
 ///
 ///   smlp encrypt --data train.csv --target label --public-key P2.pub --out train.enc
-///   smlp encrypt --data new.csv --scale train.csv.scale.json --public-key P2.pub --out new.enc
+///   smlp encrypt --data new.csv --scale train.scale.json --public-key P2.pub --out new.enc
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -63,7 +62,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
         }
         None => (read_rows(&args.data)?, None),
     };
-    let fitted_to = args.scale.is_none().then(|| with_ending(&args.data, "scale.json"));
+    let fitted_to = args.scale.is_none().then(|| args.out.with_extension("scale.json"));
     let scaler = match &args.scale {
         Some(path) => Scaler::read(path)?,
         None => Scaler::fit(ScalingKind::Standardise, &table)?,

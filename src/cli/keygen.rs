@@ -59,7 +59,7 @@ fn print_key(key: &PublicKey, public_path: &Path, secret_path: &Path) -> Result<
 }
 
 /// `path` with a dot and `ending` behind its whole name.
-pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".");
     name.push(ending);
