@@ -11,7 +11,8 @@ pub struct Scale {
     pub announcement: &'static str,
     /// The servers' and the user's keys in both trainings and the pool.
     pub key_bits: u32,
-    pub xor_steps: u64,
+    /// Epochs of 5 steps.
+    pub xor_epochs: u64,
     /// Test rows of xor that are classified under encryption.
     pub classified_rows: usize,
     pub cancer_steps: u64,
@@ -34,7 +35,7 @@ pub struct Scale {
 pub const FULL: Scale = Scale {
     announcement: "everything under keys of 2048 bits: about 4 and a half minutes on two cores",
     key_bits: 2048,
-    xor_steps: 20,
+    xor_epochs: 4,
     classified_rows: 4,
     cancer_steps: 3,
     sweep_key_bits: &[1024, 2048, 3072],
@@ -57,7 +58,7 @@ pub const FULL: Scale = Scale {
 pub const QUICK: Scale = Scale {
     announcement: "a quick look under keys of 1024 bits, which protect nothing: about 40 seconds on two cores",
     key_bits: 1024,
-    xor_steps: 20,
+    xor_epochs: 4,
     classified_rows: 4,
     cancer_steps: 1,
     sweep_key_bits: &[1024, 2048],
