@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rug::Integer;
 use rug::integer::Order;
+use zeroize::Zeroize;
 
 use super::backend::gmp::constant;
 use super::batch::Batch;
@@ -21,8 +22,34 @@ struct Inner {
     limbs: SecretLimbs,
     /// floor(2^(128 k) / value) for its k limbs, in k + 1 limbs.
     reciprocal: SecretLimbs,
+    montgomery: Montgomery,
     root: Option<Root>,
     secret: bool,
+}
+
+/// What Montgomery's reduction by k limbs needs, with R = 2^(64 k).
+pub(crate) struct Montgomery {
+    /// -modulus^-1 mod 2^64.
+    pub inverse: u64,
+    /// R^2 mod modulus, in k limbs.
+    pub square: SecretLimbs,
+}
+
+impl Montgomery {
+    fn new(limbs: &SecretLimbs) -> Self {
+        let odd = limbs.as_slice()[0];
+        // Newton's iteration: an odd number is its own inverse modulo 8, and each step doubles the bits that are right.
+        let inverse = (0..5).fold(odd, |x, _| x.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(x))));
+        let mut power = SecretLimbs::zero(2 * limbs.len() + 1);
+        power.as_mut_slice()[2 * limbs.len()] = 1;
+        Montgomery { inverse: inverse.wrapping_neg(), square: constant::rem(&power, limbs) }
+    }
+}
+
+impl Drop for Montgomery {
+    fn drop(&mut self) {
+        self.inverse.zeroize();
+    }
 }
 
 struct Root {
@@ -67,8 +94,8 @@ impl Modulus {
     fn new(value: SecretInteger, root: Option<Root>, secret: bool) -> Modulus {
         assert!(value.is_odd() && *value > 1, "a modulus is odd and above one");
         let limbs = exact_limbs(&value);
-        let reciprocal = reciprocal(&limbs);
-        Modulus(Arc::new(Inner { value, limbs, reciprocal, root, secret }))
+        let (reciprocal, montgomery) = (reciprocal(&limbs), Montgomery::new(&limbs));
+        Modulus(Arc::new(Inner { value, limbs, reciprocal, montgomery, root, secret }))
     }
 
     /// The modulus itself.
@@ -99,6 +126,11 @@ impl Modulus {
     /// floor(2^(128 k) / modulus) for the k limbs of the modulus, in k + 1 limbs.
     pub(crate) fn reciprocal(&self) -> &[u64] {
         self.0.reciprocal.as_slice()
+    }
+
+    /// For reduction without division.
+    pub(crate) fn montgomery(&self) -> &Montgomery {
+        &self.0.montgomery
     }
 
     /// The root in 64-bit limbs, least significant first, without leading zeros.

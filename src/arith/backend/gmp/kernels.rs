@@ -1,4 +1,5 @@
-//! Kernels on one residue: plain limbs of 64 bits, least significant first.
+//! Kernels on one residue: limbs of 64 bits, least significant first; plain modulo a public modulus, x R modulo a secret
+//! one (R = 2^(64 k), Montgomery's form), whose arithmetic is always `constant`.
 
 use subtle::{Choice, ConditionallySelectable};
 
@@ -27,9 +28,11 @@ impl<'m> GmpKernels<'m> {
         self.modulus.limbs().len()
     }
 
-    /// x = double mod modulus.
+    /// x = double mod modulus, or double / R mod modulus in Montgomery's form.
     fn reduce(&self, double: &mut [u64], x: &mut [u64], inner: &mut Scratch) {
-        if self.arithmetic == TimingClass::Constant {
+        if self.modulus.is_secret() {
+            mpn::sec_montgomery(x, double, self.modulus.limbs(), self.modulus.montgomery().inverse);
+        } else if self.arithmetic == TimingClass::Constant {
             barrett(double, x, self.modulus, inner);
         } else {
             mpn::vartime_rem(x, double, self.modulus.limbs(), inner);
@@ -95,14 +98,24 @@ impl Kernels for GmpKernels<'_> {
         }
     }
 
-    fn load(&self, numbers: &[u64], out: &mut [u64], _: &mut Scratch) {
+    fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
         let (low, high) = out.split_at_mut(numbers.len());
         low.copy_from_slice(numbers);
         high.fill(0);
+        if self.modulus.is_secret() {
+            self.product(out, self.modulus.montgomery().square.as_slice(), scratch);
+        }
     }
 
-    fn store(&self, group: &[u64], numbers: &mut [u64], _: &mut Scratch) {
+    fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch) {
         numbers.copy_from_slice(&group[..numbers.len()]);
+        if self.modulus.is_secret() {
+            let limbs = self.limbs();
+            let (double, _) = scratch.with_inner(2 * limbs);
+            double.fill(0);
+            double[..limbs].copy_from_slice(&numbers[..limbs]);
+            mpn::sec_montgomery(&mut numbers[..limbs], double, self.modulus.limbs(), self.modulus.montgomery().inverse);
+        }
     }
 }
 
@@ -129,6 +142,35 @@ mod tests {
                     let mut x = SecretLimbs::zero(k);
                     barrett(double.as_mut_slice(), x.as_mut_slice(), &modulus, &mut Scratch::default());
                     assert_eq!(*x.to_integer(), number % &value, "{bits} bits");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn secret_residues_come_back_and_multiply_at_the_extremes() {
+        let power = |bits: u32| Integer::from(1) << bits;
+        for bits in [2u32, 31, 32, 33, 64, 320, 1023, 1025] {
+            for root in [power(bits) - 1u32, power(bits - 1) + 1u32] {
+                let width = root.significant_digits::<u64>();
+                let modulus = Modulus::secret_square_of(&SecretLimbs::from_integer(&root, width));
+                let (kernels, k) = (GmpKernels::new(&modulus, TimingClass::FixedSequence), modulus.limbs().len());
+                let scratch = &mut Scratch::default();
+                let last = Integer::from(modulus.value() - 1u32);
+                let values = [Integer::new(), Integer::from(1), root.clone(), last.clone() - 1u32, last];
+                let mut load = |value: &Integer| {
+                    let mut out = SecretLimbs::zero(k);
+                    kernels.load(SecretLimbs::from_integer(value, k).as_slice(), out.as_mut_slice(), scratch);
+                    out
+                };
+                let loaded: Vec<SecretLimbs> = values.iter().map(&mut load).collect();
+                for (x, mont_x) in values.iter().zip(&loaded) {
+                    for (y, mont_y) in values.iter().zip(&loaded) {
+                        let (mut product, mut number) = (mont_x.clone(), SecretLimbs::zero(k));
+                        kernels.product(product.as_mut_slice(), mont_y.as_slice(), scratch);
+                        kernels.store(product.as_slice(), number.as_mut_slice(), scratch);
+                        assert_eq!(*number.to_integer(), Integer::from(x * y) % modulus.value(), "{bits} bits");
+                    }
                 }
             }
         }

@@ -54,6 +54,27 @@ pub(super) fn sec_square(out: &mut [u64], a: &[u64], scratch: &mut Scratch) {
     unsafe { gmp::mpn_sec_sqr(mut_ptr(out), ptr(a), size(a), mut_ptr(scratch)) }
 }
 
+/// out = double / 2^(64 k) mod modulus for the k limbs of modulus and `out`, `inverse` = -modulus^-1 mod 2^64, and a double
+/// of 2k limbs below modulus 2^(64 k), which is overwritten (Montgomery, "Modular multiplication without trial division",
+/// 1985). With q < 2^(64 k) the sum (double + q modulus) / 2^(64 k) is below 2 modulus: one subtraction is enough.
+pub(super) fn sec_montgomery(out: &mut [u64], double: &mut [u64], modulus: &[u64], inverse: u64) {
+    let k = modulus.len();
+    assert!(out.len() == k && double.len() == 2 * k && k > 0);
+    for i in 0..k {
+        let digit = double[i].wrapping_mul(inverse);
+        let window = &mut double[i..i + k];
+        // SAFETY: both operands have k limbs, `window` is borrowed exclusively. mpn_addmul_1 has no branch on values.
+        let carry = unsafe { gmp::mpn_addmul_1(mut_ptr(window), ptr(modulus), size(modulus), digit) };
+        // The low limb is zero now; it keeps the carry until all are added at once.
+        double[i] = carry;
+    }
+    let (carries, high) = double.split_at_mut(k);
+    let above = cnd_add(Choice::from(1), high, carries);
+    let below = cnd_sub(Choice::from(1), high, modulus);
+    cnd_add(below & !above, high, modulus);
+    out.copy_from_slice(high);
+}
+
 /// Leaves `number` mod `divisor` in the low limbs of `number`, as many as the divisor has; the rest is undefined. The
 /// top limb of the divisor is not zero and the number is not narrower.
 pub(super) fn sec_rem(number: &mut [u64], divisor: &[u64], scratch: &mut Scratch) {

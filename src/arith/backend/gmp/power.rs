@@ -4,13 +4,15 @@ use rayon::prelude::*;
 use rug::Integer;
 use rug::integer::Order;
 
+use super::kernels::GmpKernels;
 use super::{Gmp, mpn};
 use crate::arith::algorithms::broadcast;
 use crate::arith::backend::residues::Residues;
-use crate::arith::backend::{Backend, Scratch};
+use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
 use crate::arith::modulus::Modulus;
+use crate::secret::SecretLimbs;
 
 /// Public exponents modulo public moduli by mpz_powm; everything else by mpn_sec_powm, which is `constant` and, since
 /// it takes the exponent's length in bits, not slower than the variant for Integers.
@@ -32,7 +34,13 @@ pub(super) fn power(bases: &Batch, exponents: &Exponents, class: TimingClass) ->
             } else {
                 // GMP wants one bit at least; the exponent zero has it.
                 let bits = exponents.bits().max(1);
-                mpn::sec_pow_mod(out, base, exponent, bits, modulus.limbs(), scratch);
+                let kernels = GmpKernels::new(modulus, TimingClass::Constant);
+                let mut plain = SecretLimbs::zero(base.len());
+                kernels.store(base, plain.as_mut_slice(), scratch);
+                let mut power = SecretLimbs::zero(base.len());
+                let limbs = modulus.limbs();
+                mpn::sec_pow_mod(power.as_mut_slice(), plain.as_slice(), exponent, bits, limbs, scratch);
+                kernels.load(power.as_slice(), out, scratch);
             }
         },
     );
