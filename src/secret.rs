@@ -8,6 +8,7 @@ use std::ops::Deref;
 
 use rug::Integer;
 use rug::integer::Order;
+use subtle::{Choice, ConditionallySelectable};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A non-negative number of fixed width: 64-bit limbs, least significant first, wiped on drop.
@@ -142,6 +143,31 @@ impl fmt::Debug for SecretIntegers {
     }
 }
 
+/// `on_one` where the choice is set, else `on_zero`, for |values| < 2^`bits`: both are raised by 2^bits and limbs are
+/// selected by masks. No branch and no address depends on the choice; the lengths of the values in limbs show.
+///
+/// # Panics
+/// If a value is longer.
+pub fn select(choice: Choice, on_zero: &Integer, on_one: &Integer, bits: u32) -> Integer {
+    let offset = Integer::from(1) << bits;
+    let width = (bits + 1).div_ceil(u64::BITS) as usize;
+    let raised = |value: &Integer| SecretLimbs::from_integer(&SecretInteger(Integer::from(value + &offset)), width);
+    let (mut chosen, on_one) = (raised(on_zero), raised(on_one));
+    for (limb, other) in chosen.0.iter_mut().zip(&on_one.0) {
+        limb.conditional_assign(other, choice);
+    }
+    Integer::from_digits(&chosen.0, Order::Lsf) - offset
+}
+
+/// Bit `index` of a value in [0, 2^`bits`), read from limbs of a fixed width.
+///
+/// # Panics
+/// If the value is out of range.
+pub fn bit(value: &Integer, index: u32, bits: u32) -> Choice {
+    let limbs = SecretLimbs::from_integer(value, bits.div_ceil(u64::BITS) as usize);
+    Choice::from((limbs.0[(index / u64::BITS) as usize] >> (index % u64::BITS)) as u8 & 1)
+}
+
 /// Overwrites every limb that `value` has allocated, then sets it to zero.
 ///
 /// The write goes through GMP's own allocation, whose address escapes to a foreign function afterwards, so that the
@@ -175,6 +201,21 @@ mod tests {
         wipe(&mut value);
         assert_eq!(value, 0);
         assert_eq!(value.capacity(), capacity, "the allocation was replaced, not overwritten");
+    }
+
+    #[test]
+    fn selection_and_bits_are_those_of_the_values() {
+        let largest: Integer = (Integer::from(1) << 70u32) - 1;
+        let smallest = Integer::from(-&largest);
+        for (on_zero, on_one) in [(&largest, &smallest), (&smallest, &largest), (&Integer::new(), &largest)] {
+            assert_eq!(select(Choice::from(0), on_zero, on_one, 70), *on_zero);
+            assert_eq!(select(Choice::from(1), on_zero, on_one, 70), *on_one);
+        }
+        for index in [0, 63, 64, 69] {
+            assert!(bool::from(bit(&largest, index, 71)));
+            assert!(!bool::from(bit(&(largest.clone() - (Integer::from(1) << index)), index, 71)));
+        }
+        assert!(!bool::from(bit(&largest, 70, 71)));
     }
 
     #[test]

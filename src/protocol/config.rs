@@ -18,6 +18,8 @@ use super::bounds::Bounds;
 pub enum Protocol {
     /// The paper's: one ciphertext a value.
     Element,
+    /// Matrices with many values in a plaintext.
+    Packed,
 }
 
 /// How a sign is found.
@@ -50,7 +52,7 @@ macro_rules! named {
     };
 }
 
-named!(Protocol { Element => "element" });
+named!(Protocol { Element => "element", Packed => "packed" });
 named!(Comparison { Blinded => "blinded" });
 
 /// A key that may receive results, and which; fixed when the data are submitted.
@@ -131,6 +133,17 @@ impl JobConfig {
         let bounds = Bounds::new(&self.plan, self.sigma, self.key_bits)?;
         bounds.check_loss(self.train_rows)?;
         Ok(bounds)
+    }
+
+    /// Refuses a key that may not receive `what`.
+    ///
+    /// # Errors
+    /// [`ProtocolError::ReaderRefused`].
+    pub fn require_reader(&self, key: KeyId, what: Reading) -> Result<(), ProtocolError> {
+        match self.readers.iter().any(|reader| reader.key_id == key && reader.may_read(what)) {
+            true => Ok(()),
+            false => Err(ProtocolError::ReaderRefused { reader: key.to_string(), what: what.name() }),
+        }
     }
 
     /// The public batches.

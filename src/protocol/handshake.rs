@@ -1,7 +1,8 @@
 //! Both sides prove that they mean the same job before anything else travels.
 //!
-//! Each sends `version u16 | nonce 32 bytes | id of P2's key | digest of the configuration`, P1 first. The hash of both
-//! messages names the session and binds P1's masks to it.
+//! Each sends `version u16 | nonce 32 bytes | id of P2's key | digest of the configuration`, P1 first. Where the protocol
+//! gives P1 a pair of its own, its public key follows. The hash of all messages names the session and binds the servers'
+//! masks to it.
 
 use sha2::{Digest, Sha256};
 
@@ -9,7 +10,7 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::container::KEY_ID_BYTES;
 use crate::error::Error;
 use crate::net::{Channel, SESSION_BYTES};
-use crate::paillier::KeyId;
+use crate::paillier::{KeyId, MAX_KEY_BITS, PublicKey};
 use crate::rng::SecureRng;
 
 use super::ProtocolError;
@@ -19,6 +20,8 @@ use super::message::{recv_handshake, send_handshake};
 const VERSION: u16 = 1;
 const NONCE_BYTES: usize = 32;
 const HELLO_BYTES: usize = 2 + NONCE_BYTES + KEY_ID_BYTES + 32;
+/// A public key has three halves of its length in bits, and a frame of less than 256 bytes.
+const MAX_KEY_BYTES: usize = 3 * (MAX_KEY_BITS as usize / 8) + 256;
 
 /// Who speaks first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,51 @@ pub enum Role {
 /// # Errors
 /// [`ProtocolError::Disagreement`] if version, key or configuration differ.
 pub fn shake_hands(channel: &mut Channel, role: Role, config: &JobConfig, key: KeyId) -> Result<[u8; 32], Error> {
+    let hellos = exchange_hellos(channel, role, config, key)?;
+    Ok(enter_session(channel, hellos))
+}
+
+/// P1's handshake where it has a key pair of its own: P2 learns the public half.
+///
+/// # Errors
+/// As [`shake_hands`].
+pub fn shake_hands_with_own_key(
+    channel: &mut Channel,
+    config: &JobConfig,
+    key: KeyId,
+    own: &PublicKey,
+) -> Result<[u8; 32], Error> {
+    let hellos = exchange_hellos(channel, Role::Cloud, config, key)?;
+    let own = own.to_bytes();
+    send_handshake(channel, &own)?;
+    Ok(enter_session(channel, hellos.chain_update(own)))
+}
+
+/// P2's handshake with a P1 that has a key pair of its own: its public half is admitted.
+///
+/// # Errors
+/// As [`shake_hands`], and if the key is refused or not of the length of P2's.
+pub fn shake_hands_with_cloud_key(
+    channel: &mut Channel,
+    config: &JobConfig,
+    key: KeyId,
+) -> Result<([u8; 32], PublicKey), Error> {
+    let hellos = exchange_hellos(channel, Role::Key, config, key)?;
+    let bytes = recv_handshake(channel, MAX_KEY_BYTES)?;
+    let peer = channel.peer();
+    let cloud_key = PublicKey::from_bytes(&bytes).map_err(|source| ProtocolError::Refused {
+        peer,
+        place: "the handshake".into(),
+        source,
+    })?;
+    if cloud_key.key_bits() != config.key_bits {
+        return Err(ProtocolError::Disagreement { peer, what: "the length of the keys" }.into());
+    }
+    Ok((enter_session(channel, hellos.chain_update(bytes)), cloud_key))
+}
+
+/// The hash of both hellos, the first speaker's first.
+fn exchange_hellos(channel: &mut Channel, role: Role, config: &JobConfig, key: KeyId) -> Result<Sha256, Error> {
     let own = hello(config, key)?;
     let other = match role {
         Role::Cloud => {
@@ -46,14 +94,17 @@ pub fn shake_hands(channel: &mut Channel, role: Role, config: &JobConfig, key: K
             other
         }
     };
-    let peer = channel.peer();
-    compare(&own, &other, peer)?;
+    compare(&own, &other, channel.peer())?;
     let (first, second) = if role == Role::Cloud { (&own, &other) } else { (&other, &own) };
-    let transcript: [u8; 32] = Sha256::new().chain_update(first).chain_update(second).finalize().into();
+    Ok(Sha256::new().chain_update(first).chain_update(second))
+}
+
+fn enter_session(channel: &mut Channel, messages: Sha256) -> [u8; 32] {
+    let transcript: [u8; 32] = messages.finalize().into();
     let mut session = [0; SESSION_BYTES];
     session.copy_from_slice(&transcript[..SESSION_BYTES]);
     channel.enter_session(session);
-    Ok(transcript)
+    transcript
 }
 
 fn hello(config: &JobConfig, key: KeyId) -> Result<Vec<u8>, Error> {
@@ -92,6 +143,8 @@ fn compare(own: &[u8], other: &[u8], peer: &'static str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arith::{Engine, EngineOptions};
+    use crate::paillier::SecretKey;
     use crate::protocol::element::test_job;
 
     fn shake(cloud: JobConfig, key: JobConfig, ids: [u8; 2]) -> [Result<[u8; 32], Error>; 2] {
@@ -123,6 +176,26 @@ mod tests {
         for result in shake(job(), job(), [1, 2]) {
             assert!(result.unwrap_err().to_string().contains("P2's key"));
         }
+    }
+
+    #[test]
+    fn the_key_of_p1_arrives_and_a_foreign_length_is_refused() {
+        let engine = Engine::new(&EngineOptions { threads: 1, ..EngineOptions::default() }).unwrap();
+        let own = SecretKey::generate(&engine, 1024, &mut SecureRng::from_os()).unwrap();
+        let shake = |key_bits: u32| {
+            let (mut cloud_end, mut key_end) = Channel::local_pair();
+            let id = KeyId::from_bytes([1; KEY_ID_BYTES]);
+            let job = || JobConfig { key_bits, ..test_job("2,3,2", 4) };
+            std::thread::scope(|scope| {
+                let other = scope.spawn(move || shake_hands_with_cloud_key(&mut key_end, &job(), id));
+                let cloud = shake_hands_with_own_key(&mut cloud_end, &job(), id, own.public_key()).unwrap();
+                other.join().unwrap().map(|key| (cloud, key))
+            })
+        };
+        let (cloud, (key, admitted)) = shake(1024).unwrap();
+        assert_eq!((cloud, &admitted), (key, own.public_key()));
+        let error = shake(2048).unwrap_err();
+        assert!(error.to_string().contains("length of the keys"), "{error}");
     }
 
     #[test]

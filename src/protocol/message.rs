@@ -6,6 +6,9 @@
 
 use std::fmt;
 
+use rug::Integer;
+use zeroize::Zeroizing;
+
 use crate::arith::Engine;
 use crate::codec::{Reader, Writer};
 use crate::container::KEY_ID_BYTES;
@@ -13,6 +16,7 @@ use crate::error::Error;
 use crate::mask::{Phase, Position, Purpose};
 use crate::net::{Channel, Tag};
 use crate::paillier::{Ciphertexts, KeyId, PublicKey};
+use crate::secret::SecretIntegers;
 
 use super::ProtocolError;
 
@@ -52,6 +56,11 @@ pub(crate) enum Operation {
     Divide = 4,
     Compare = 5,
     Switch = 6,
+    Factor = 7,
+    Offer = 8,
+    GateBits = 9,
+    Gate = 10,
+    Refresh = 11,
 }
 
 /// Sends `ciphertexts`.
@@ -100,6 +109,69 @@ fn payload_bytes(key: &PublicKey, count: usize) -> usize {
     KEY_ID_BYTES + 8 + count * key.ciphertext_len_bytes()
 }
 
+/// Sends masked integers |v| < 2^`max_bits` in clear: `count u64 | count x (v + 2^max_bits)`, each in
+/// ceil((max_bits + 1) / 8) bytes.
+///
+/// # Errors
+/// [`ProtocolError::OutOfRange`] if a value is longer.
+pub(crate) fn send_integers(
+    channel: &mut Channel,
+    place: Place,
+    operation: Operation,
+    values: &[Integer],
+    max_bits: u32,
+) -> Result<(), Error> {
+    let (offset, width) = (Integer::from(1) << max_bits, integer_bytes(max_bits));
+    let mut writer = Writer::with_capacity(8 + values.len() * width);
+    writer.u64(values.len() as u64);
+    for (element, value) in values.iter().enumerate() {
+        if value.significant_bits() > max_bits {
+            let (peer, place) = (channel.peer(), place.to_string());
+            return Err(ProtocolError::OutOfRange { peer, place, element, value_bits: max_bits }.into());
+        }
+        writer.integer(&Integer::from(value + &offset), width);
+    }
+    Ok(channel.send(place.tag(operation), writer.as_slice())?)
+}
+
+/// Waits for exactly `count` integers of [`send_integers`] with the same `max_bits`.
+pub(crate) fn recv_integers(
+    channel: &mut Channel,
+    place: Place,
+    operation: Operation,
+    count: usize,
+    max_bits: u32,
+) -> Result<SecretIntegers, Error> {
+    let (offset, width) = (Integer::from(1) << max_bits, integer_bytes(max_bits));
+    let payload = Zeroizing::new(channel.recv(place.tag(operation), 8 + count * width)?);
+    let peer = channel.peer();
+    let broken = |source| ProtocolError::Message { peer, place: place.to_string(), source };
+    let mut reader = Reader::new(&payload);
+    let announced = reader.count("integers", width).map_err(broken)?;
+    if announced != count {
+        let reason = format!("{announced} integers where {count} are due");
+        return Err(broken(crate::codec::CodecError::invalid("integers", reason)).into());
+    }
+    let values: SecretIntegers = (0..count)
+        .map(|_| reader.integer("integers", width).map(|value| value - &offset))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(broken)?
+        .into_iter()
+        .collect();
+    reader.end().map_err(broken)?;
+    match values.iter().position(|value| value.significant_bits() > max_bits) {
+        None => Ok(values),
+        Some(element) => {
+            let place = place.to_string();
+            Err(ProtocolError::OutOfRange { peer, place, element, value_bits: max_bits }.into())
+        }
+    }
+}
+
+fn integer_bytes(max_bits: u32) -> usize {
+    (max_bits + 1).div_ceil(8) as usize
+}
+
 /// Sends a message of the handshake.
 pub(crate) fn send_handshake(channel: &mut Channel, payload: &[u8]) -> Result<(), Error> {
     Ok(channel.send(HANDSHAKE.tag(Operation::Handshake), payload)?)
@@ -114,8 +186,6 @@ const HANDSHAKE: Place = Place { step: 0, phase: Phase::Initial, layer: 0 };
 
 #[cfg(test)]
 mod tests {
-    use rug::Integer;
-
     use super::*;
     use crate::arith::EngineOptions;
     use crate::paillier::SecretKey;
@@ -158,6 +228,33 @@ mod tests {
         assert!(refused(&message(other.public_key(), 2, &bytes), 2).contains("under key"));
         let zero = refused(&message(public, 2, &vec![0; bytes.len()]), 2);
         assert!(zero.contains("C1") && zero.contains("step 3, Forward, layer 1"), "zero is no ciphertext: {zero}");
+        assert!(refused(b"", 2).contains("truncated"));
+    }
+
+    #[test]
+    fn integers_of_both_signs_arrive_and_hostile_messages_do_not() {
+        let largest: Integer = (Integer::from(1) << 77u32) - 1;
+        let values = [largest.clone(), Integer::from(-&largest), Integer::new(), Integer::from(-5)];
+        let (mut from, mut to) = Channel::local_pair();
+        send_integers(&mut from, PLACE, Operation::Refresh, &values, 77).unwrap();
+        assert_eq!(&*recv_integers(&mut to, PLACE, Operation::Refresh, 4, 77).unwrap(), values);
+        let error = send_integers(&mut from, PLACE, Operation::Refresh, &values, 76).unwrap_err();
+        assert!(error.to_string().contains("76 bits"), "{error}");
+
+        let refused = |payload: &[u8], count: usize| {
+            let (mut from, mut to) = Channel::local_pair();
+            from.send(PLACE.tag(Operation::Refresh), payload).unwrap();
+            let error = recv_integers(&mut to, PLACE, Operation::Refresh, count, 14).unwrap_err();
+            assert_eq!(error.exit_code(), 4, "{error}");
+            error.to_string()
+        };
+        let message = |count: u64, bytes: &[u8]| [&count.to_le_bytes(), bytes].concat();
+        assert!(refused(&message(1, &[0; 2]), 2).contains("1 integers where 2 are due"));
+        assert!(refused(&message(2, &[0; 3]), 2).contains("truncated"));
+        assert!(refused(&message(u64::MAX, &[0; 4]), 2).contains("truncated"));
+        assert!(refused(&message(1, &[0; 4]), 2).contains("are due"));
+        assert!(refused(&message(2, &[0; 5]), 2).contains("bytes"));
+        assert!(refused(&message(1, &[255; 2]), 1).contains("14 bits"));
         assert!(refused(b"", 2).contains("truncated"));
     }
 

@@ -8,12 +8,15 @@
 //! * [`bounds`]: widths of values and masks, derived in one place.
 //! * [`handshake`]: both sides prove that they mean the same job.
 //! * [`element`]: the paper's protocol, one ciphertext a value.
+//! * [`packed`]: the same operations on whole matrices, many values in a plaintext.
 
 pub mod bounds;
+mod clock;
 pub mod config;
 pub mod element;
 pub mod handshake;
 mod message;
+pub mod packed;
 mod randomizer;
 pub mod rounding;
 pub mod schedule;

@@ -1,7 +1,6 @@
 //! P1: holds the users' ciphertexts, the encrypted model and its masks; learns nothing but public shapes.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use rug::Integer;
 use zeroize::Zeroizing;
@@ -13,6 +12,7 @@ use crate::mlp::{Batches, FixedModel, Layers};
 use crate::net::{Channel, Traffic};
 use crate::paillier::{Ciphertexts, Pool, PublicKey};
 use crate::protocol::ProtocolError;
+use crate::protocol::clock::{PhaseClock, PhaseTimes};
 use crate::protocol::config::JobConfig;
 use crate::protocol::handshake::{Role, shake_hands};
 use crate::protocol::message::{Operation, Place};
@@ -55,9 +55,6 @@ struct Forward {
     sums: Vec<Ciphertexts>,
 }
 
-/// Wall time of the parts of a step, waiting for P2 included.
-pub type PhaseTimes = Vec<(&'static str, Duration)>;
-
 impl CloudServer {
     /// Shakes hands with P2 and prepares for the activities of `config`. `masks` is this server's own key for the job;
     /// it is bound to the handshake unless it comes from an experiment's seed.
@@ -71,10 +68,7 @@ impl CloudServer {
     ) -> Result<Self, Error> {
         let bounds = config.bounds()?;
         let transcript = shake_hands(&mut channel, Role::Cloud, config, key.id())?;
-        let masks = match masks {
-            MaskSource::Private(key) => key.for_job(&transcript),
-            MaskSource::Experiment(key) => key,
-        };
+        let masks = masks.for_job(&transcript);
         let exponent_bits = key.chain_randomizer_bits(bounds.sigma());
         let randomizer = Randomizer::new(engine, key, exponent_bits, pool)?;
         let side = CloudSide {
@@ -396,19 +390,29 @@ pub enum MaskSource {
     Experiment(MaskKey),
 }
 
-/// Tensors that share a phase.
-pub(super) const FEATURES: u16 = 0;
-pub(super) const TARGETS: u16 = 1;
-pub(super) const LOSS: u16 = 0;
-pub(super) const MODEL: u16 = 1;
-pub(super) const SCORES: u16 = 2;
+impl MaskSource {
+    /// The key of the job that the handshake's hash names.
+    pub(crate) fn for_job(self, transcript: &[u8; 32]) -> MaskKey {
+        match self {
+            MaskSource::Private(key) => key.for_job(transcript),
+            MaskSource::Experiment(key) => key,
+        }
+    }
+}
 
-pub(super) fn place(step: u64, phase: Phase, layer: u16) -> Place {
+/// Tensors that share a phase.
+pub(crate) const FEATURES: u16 = 0;
+pub(crate) const TARGETS: u16 = 1;
+pub(crate) const LOSS: u16 = 0;
+pub(crate) const MODEL: u16 = 1;
+pub(crate) const SCORES: u16 = 2;
+
+pub(crate) fn place(step: u64, phase: Phase, layer: u16) -> Place {
     Place { step, phase, layer }
 }
 
 /// A server's addend of the initial weights, from its own masks; wiped on drop.
-pub(super) fn initial_addend(config: &JobConfig, masks: &MaskKey) -> Result<Zeroizing<FixedModel>, Error> {
+pub(crate) fn initial_addend(config: &JobConfig, masks: &MaskKey) -> Result<Zeroizing<FixedModel>, Error> {
     let position = place(0, Phase::Initial, 0).position(Purpose::Weight);
     let mut stream = masks.at(position).element(0);
     let addend = FixedModel::initial_addend(&config.plan.layers, config.plan.fixed, || stream.normal())?;
@@ -426,25 +430,4 @@ pub(super) fn flat_integers(layers: &Layers, model: &FixedModel) -> SecretIntege
 fn gather_rows(table: &Ciphertexts, columns: usize, rows: &[usize]) -> Ciphertexts {
     let elements: Vec<usize> = rows.iter().flat_map(|row| row * columns..(row + 1) * columns).collect();
     table.gather(&elements)
-}
-
-/// Adds up wall time by phase.
-struct PhaseClock {
-    last: Instant,
-    laps: PhaseTimes,
-}
-
-impl PhaseClock {
-    fn start() -> Self {
-        PhaseClock { last: Instant::now(), laps: Vec::new() }
-    }
-
-    fn lap(&mut self, phase: &'static str) {
-        let now = Instant::now();
-        let elapsed = now - std::mem::replace(&mut self.last, now);
-        match self.laps.iter_mut().find(|(name, _)| *name == phase) {
-            Some((_, total)) => *total += elapsed,
-            None => self.laps.push((phase, elapsed)),
-        }
-    }
 }

@@ -36,10 +36,7 @@ impl KeyServer {
     ) -> Result<Self, Error> {
         let bounds = config.bounds()?;
         let transcript = shake_hands(&mut channel, Role::Key, config, key.public_key().id())?;
-        let own_addend = match weights {
-            MaskSource::Private(key) => key.for_job(&transcript),
-            MaskSource::Experiment(key) => key,
-        };
+        let own_addend = weights.for_job(&transcript);
         let side = KeySide {
             engine: engine.clone(),
             channel,

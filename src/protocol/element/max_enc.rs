@@ -10,7 +10,7 @@
 //! between neighbours, and only the size of a shows through 40 octaves of noise.
 
 use rug::Integer;
-use subtle::Choice;
+use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroize;
 
 use crate::arith::Exponents;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::mask::{MaskStream, Purpose};
 use crate::paillier::Ciphertexts;
 use crate::protocol::message::{Operation, Place};
-use crate::secret::{SecretIntegers, SecretLimbs};
+use crate::secret::{SecretIntegers, SecretLimbs, select};
 
 use super::side::{CloudSide, KeySide};
 
@@ -28,13 +28,16 @@ const MIN_FACTOR_BITS: u32 = 20;
 /// Longest factor of a comparison, in bits.
 pub(crate) const FACTOR_BITS: u32 = 59;
 
+/// Length of the power of two that raises 2 s rho.
+pub(crate) const EXPONENT_OFFSET_BITS: u32 = FACTOR_BITS + 1;
+
 /// How many lengths a factor has.
 const OCTAVES: u32 = FACTOR_BITS - MIN_FACTOR_BITS + 1;
 
 /// What hides one comparison from P2.
-pub(super) struct Blind {
+pub(crate) struct Blind {
     /// s = -1.
-    pub(super) negative: Choice,
+    pub(crate) negative: Choice,
     /// rho.
     pub(super) factor: u64,
     /// u.
@@ -43,13 +46,28 @@ pub(super) struct Blind {
 
 impl Blind {
     /// Reads a fixed number of words; u is uniform up to a distance of 2^-68, which 128 bits leave.
-    pub(super) fn draw(stream: &mut MaskStream) -> Self {
+    pub(crate) fn draw(stream: &mut MaskStream) -> Self {
         let negative = Choice::from((stream.u64() & 1) as u8);
         let factor_bits = MIN_FACTOR_BITS + scale(stream.u128(), u64::from(OCTAVES)) as u32;
         let top = 1u64 << (factor_bits - 1);
         let factor = top + (stream.u64() & (top - 1));
         let offset = scale(stream.u128(), 2 * factor - 1) as i64 - (factor as i64 - 1);
         Blind { negative, factor, offset }
+    }
+
+    /// s (rho (-2 own - 1) + u), |own| < 2^`share_bits`: what P1 knows of s (rho (2a - 1) + u) if a is another share minus
+    /// its own. Timing: `fixed_sequence`.
+    pub(crate) fn of_own_share(&self, own: &Integer, share_bits: u32) -> Integer {
+        let odd: Integer = -Integer::from(own << 1u32) - 1;
+        let plain = odd * self.factor + self.offset;
+        let negated = Integer::from(-&plain);
+        select(self.negative, &plain, &negated, share_bits + FACTOR_BITS + 3)
+    }
+
+    /// 2 s rho + 2^[`EXPONENT_OFFSET_BITS`], positive and below twice that.
+    pub(crate) fn exponent(&self) -> u64 {
+        let offset = 1u64 << EXPONENT_OFFSET_BITS;
+        u64::conditional_select(&(offset + 2 * self.factor), &(offset - 2 * self.factor), self.negative)
     }
 
     /// s u.
@@ -150,6 +168,12 @@ mod tests {
                 (1 << (MIN_FACTOR_BITS - 1)..1 << FACTOR_BITS).contains(&factor) && offset.abs() < factor,
                 "{factor} {offset}"
             );
+            let sign = if bool::from(blind.negative) { -1 } else { 1 };
+            assert_eq!(i128::from(blind.exponent()) - (1 << EXPONENT_OFFSET_BITS), 2 * sign * factor);
+            for own in [-(1i128 << 60), -1, 0, 1, 1 << 60] {
+                let known = sign * (factor * (-2 * own - 1) + offset);
+                assert_eq!(blind.of_own_share(&Integer::from(own), 61), known);
+            }
             for value in [-131_071i128, -1, 0, 1, 2, 131_071] {
                 let plain = factor * (2 * value - 1) + offset;
                 assert_eq!(plain > 0, value > 0, "value {value}, factor {factor}, offset {offset}");

@@ -21,11 +21,13 @@ mod twin_tests;
 #[cfg(test)]
 mod view_tests;
 
+pub use super::clock::PhaseTimes;
 pub use super::randomizer::PoolOptions;
-pub use cloud_server::{CloudServer, MaskSource, PhaseTimes};
+pub use cloud_server::{CloudServer, MaskSource};
+pub(crate) use cloud_server::{FEATURES, LOSS, MODEL, SCORES, TARGETS, initial_addend, place};
 pub use key_server::KeyServer;
-pub(crate) use max_enc::FACTOR_BITS;
+pub(crate) use max_enc::{Blind, EXPONENT_OFFSET_BITS, FACTOR_BITS};
 pub use model::EncryptedModel;
 pub use pair::OperationPair;
 #[cfg(test)]
-pub(crate) use test_run::test_job;
+pub(crate) use test_run::{TestRun, engine, server_key, test_job};

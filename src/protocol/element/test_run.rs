@@ -72,14 +72,14 @@ impl CloudWitness {
 
 /// What to do wrong in a run.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     pub reuse_masks: bool,
     pub sigma: Option<u32>,
     pub randomizer: Option<Fault>,
 }
 
 /// A job and the data it trains on.
-pub(super) struct TestRun {
+pub(crate) struct TestRun {
     pub config: JobConfig,
     pub features: Vec<i64>,
     pub labels: Vec<u32>,
@@ -101,7 +101,7 @@ pub(super) struct Record {
 }
 
 /// One engine of `threads` threads for all tests.
-pub(super) fn engine(threads: usize) -> &'static Engine {
+pub(crate) fn engine(threads: usize) -> &'static Engine {
     static ENGINES: [OnceLock<Engine>; 2] = [OnceLock::new(), OnceLock::new()];
     ENGINES[threads - 1].get_or_init(|| {
         Engine::new(&EngineOptions { threads, ..EngineOptions::from_env().unwrap() }).expect("an engine")
@@ -109,7 +109,7 @@ pub(super) fn engine(threads: usize) -> &'static Engine {
 }
 
 /// One key of P2 for all tests.
-pub(super) fn server_key() -> &'static SecretKey {
+pub(crate) fn server_key() -> &'static SecretKey {
     static KEY: OnceLock<SecretKey> = OnceLock::new();
     KEY.get_or_init(|| SecretKey::generate(engine(2), 1024, &mut SecureRng::from_os()).unwrap())
 }
@@ -168,13 +168,13 @@ impl TestRun {
         Record { cloud, at_key_server, randomized, twin, initial, models, masks }
     }
 
-    fn activities(&self) -> Vec<Activity> {
+    pub(crate) fn activities(&self) -> Vec<Activity> {
         let mut activities = training(&self.config, &self.config.batches().unwrap());
         activities.retain(|activity| !matches!(activity, Activity::ReadLoss { .. } | Activity::ReadModel { .. }));
         activities
     }
 
-    fn twin(&self, masks: &MaskKey) -> (Vec<StepTrace>, FixedModel, Vec<FixedModel>) {
+    pub(crate) fn twin(&self, masks: &MaskKey) -> (Vec<StepTrace>, FixedModel, Vec<FixedModel>) {
         let plan = &self.config.plan;
         let theirs = MaskKey::from_experiment_seed(self.seed, "P2");
         let addends = [masks, &theirs].map(|key| initial_addend(&self.config, key).unwrap());

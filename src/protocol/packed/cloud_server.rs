@@ -1,0 +1,361 @@
+//! P1 of the packed protocol: holds the users' ciphertexts, the shares T1 and its masks, and a key pair for masks only.
+
+use std::collections::HashMap;
+
+use subtle::Choice;
+
+use crate::arith::Engine;
+use crate::error::Error;
+use crate::mask::Phase;
+use crate::mlp::Batches;
+use crate::net::{Channel, Traffic};
+use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::protocol::ProtocolError;
+use crate::protocol::clock::{PhaseClock, PhaseTimes};
+use crate::protocol::config::JobConfig;
+use crate::protocol::element::{
+    EncryptedModel, FEATURES, LOSS, MODEL, MaskSource, SCORES, TARGETS, initial_addend, place,
+};
+use crate::protocol::handshake::{Role, shake_hands_with_own_key};
+use crate::protocol::message::Operation;
+use crate::protocol::rounding::MaskRounding;
+use crate::protocol::schedule::Activity;
+use crate::rng::SecureRng;
+
+use super::input::{self, InputLayout};
+use super::key_switch::ResultLayout;
+use super::product::{answer, recv_factor, recv_offer, send_factor};
+use super::share::Share;
+use super::side::{MaskOrder, Side};
+use super::slots::PackedRows;
+use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
+use super::widths::Widths;
+use super::{ALONG_FEATURES, ALONG_ROWS, STORED_MODEL, comparison, gate, key_switch, loss, loss_layout, model_layout};
+
+/// The cloud server.
+pub struct CloudServer {
+    pub(super) side: Side,
+    config: JobConfig,
+    batches: Batches,
+    submitted: Option<(Ciphertexts, Ciphertexts)>,
+    fresh: HashMap<usize, StaticBatch>,
+    model: Option<SharedModel>,
+    loss: Option<Share>,
+}
+
+/// A batch's activations, gate bits, and P2's ciphertexts.
+struct Forward {
+    /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
+    activations: Vec<Share>,
+    /// P2's -activations, transposed: for the gradient of each layer, in training.
+    along_features: Vec<PackedRows>,
+    /// tau of each hidden layer.
+    bits: Vec<Vec<Choice>>,
+    /// z of each layer.
+    #[cfg(test)]
+    sums: Vec<Share>,
+}
+
+impl CloudServer {
+    /// Shakes hands with P2 and prepares for the activities of `config`. `own` is this server's pair for the job; `masks`
+    /// is its key of masks, bound to the handshake unless it comes from an experiment's seed.
+    pub fn connect(
+        engine: &Engine,
+        mut channel: Channel,
+        config: &JobConfig,
+        key: &PublicKey,
+        own: SecretKey,
+        masks: MaskSource,
+    ) -> Result<Self, Error> {
+        let widths = Widths::of_job(config)?;
+        if own.public_key().key_bits() != config.key_bits {
+            return Err(ProtocolError::Config { reason: "P1's own key is not of the job's length".into() }.into());
+        }
+        let transcript = shake_hands_with_own_key(&mut channel, config, key.id(), own.public_key())?;
+        let side = Side {
+            role: Role::Cloud,
+            engine: engine.clone(),
+            channel,
+            own,
+            peer: key.clone(),
+            widths,
+            masks: masks.for_job(&transcript),
+            rng: SecureRng::from_os(),
+            #[cfg(test)]
+            witness: super::test_run::Witness::default(),
+        };
+        Ok(CloudServer {
+            side,
+            config: config.clone(),
+            batches: config.batches()?,
+            submitted: None,
+            fresh: HashMap::new(),
+            model: None,
+            loss: None,
+        })
+    }
+
+    /// Takes over the users' training rows, packed as [`InputLayout`] has it: features and one-hot targets.
+    pub fn submit(&mut self, features: Ciphertexts, targets: Ciphertexts) {
+        self.submitted = Some((features, targets));
+    }
+
+    /// What went over the channel so far.
+    pub fn traffic(&self) -> Traffic {
+        self.side.channel.traffic()
+    }
+
+    /// What the integer twin of this run rounds with: only for a process that plays all parties.
+    pub fn twin_rounding(&self) -> MaskRounding {
+        MaskRounding::new(self.side.masks.clone(), self.side.widths.bounds.clone())
+    }
+
+    /// Shares a batch with P2 and exchanges the ciphertexts of its features that never change.
+    pub fn refresh_batch(&mut self, batch: usize) -> Result<(), Error> {
+        let (features, targets) = self.submitted.as_ref().ok_or_else(|| missing("training row"))?;
+        let members = &self.batches.members()[batch];
+        let layouts = [InputLayout::features(&self.config)?, InputLayout::targets(&self.config)?];
+        let features = gather_rows("features", features, layouts[0], self.config.train_rows, members)?;
+        let targets = gather_rows("targets", targets, layouts[1], self.config.train_rows, members)?;
+        let (side, at) = (&mut self.side, |tensor| place(batch as u64, Phase::Input, tensor));
+        let by_row = input::send(side, at(FEATURES), layouts[0], &features)?;
+        let targets = input::send(side, at(TARGETS), layouts[1], &targets)?.transposed();
+
+        let (rows, inputs) = (by_row.rows(), by_row.columns());
+        let (forward, gradient) = (side.widths.forward(0), side.widths.gradient(0, rows));
+        let features = by_row.transposed();
+        send_factor(side, at(ALONG_ROWS), forward.to_cloud_slot_bits(), &features)?;
+        send_factor(side, at(ALONG_FEATURES), gradient.to_cloud_slot_bits(), &by_row)?;
+        let along_rows = recv_factor(side, at(ALONG_ROWS), forward.to_key_slot_bits(), inputs, rows)?;
+        let along_features = recv_factor(side, at(ALONG_FEATURES), gradient.to_key_slot_bits(), rows, inputs)?;
+        self.fresh.insert(batch, StaticBatch { features, targets, along_rows, along_features });
+        Ok(())
+    }
+
+    /// Its addend is its share, P2's addend the other: nobody knows the sum, and nothing travels.
+    pub fn initial_weights(&mut self) -> Result<(), Error> {
+        let addend = initial_addend(&self.config, &self.side.masks)?;
+        self.model = Some(SharedModel::from_fixed(&self.config.plan.layers, &addend).negated());
+        Ok(())
+    }
+
+    /// One training step on batch number `batch`.
+    pub fn step(&mut self, step: u64, batch: usize) -> Result<PhaseTimes, Error> {
+        let mut clock = PhaseClock::start();
+        let fixed = self.fresh.get(&batch).ok_or_else(|| missing("shared batch"))?.clone();
+        let mut model = self.model.take().ok_or_else(|| missing("model"))?;
+
+        let mut forward = self.forward(step, &model, fixed.features, fixed.along_rows, Pass::Training, &mut clock)?;
+        forward.along_features.insert(0, fixed.along_features);
+        let delta = forward.output().minus(&fixed.targets);
+        let (deltas, quotients) = self.backward(step, &model, &forward, delta, &mut clock)?;
+        model.update(&mut self.side, &self.config.plan, step, &deltas, &quotients)?;
+        clock.lap("gradient");
+        #[cfg(test)]
+        self.side.witness.record_step(forward.sums, forward.activations, deltas, &self.loss, &model);
+        self.model = Some(model);
+        Ok(clock.laps)
+    }
+
+    /// The model as it stays here when the job ends: P2 sends its share encrypted, a ciphertext a parameter.
+    pub fn store_model(&mut self) -> Result<EncryptedModel, Error> {
+        let layers = &self.config.plan.layers;
+        let own = self.model.as_ref().ok_or_else(|| missing("model"))?.flat().negated();
+        let theirs = self.side.recv_peers(STORED_MODEL, Operation::Weights, layers.parameters())?;
+        Ok(EncryptedModel::from_flat(layers, &theirs.add_plain(&self.side.engine, own.values())?))
+    }
+
+    /// Takes over a model that was trained before, for the queries from `query` on: it is shared with P2 again.
+    pub fn restore(&mut self, model: &EncryptedModel, query: u64) -> Result<(), Error> {
+        let layers = &self.config.plan.layers;
+        model.check_shape(layers)?;
+        let layout = InputLayout::model(&self.config)?;
+        let packed = layout.pack_encrypted(&self.side.engine, &model.flatten()?)?;
+        let place = place(Activity::query_step(query), Phase::Initial, 0);
+        let share = input::send(&mut self.side, place, layout, &packed)?;
+        self.model = Some(SharedModel::from_flat(layers, &share));
+        Ok(())
+    }
+
+    /// The epoch's sum of squared differences under the key of `reader`, as [`super::loss_layout`] has it; a new sum begins.
+    pub fn read_loss(&mut self, epoch: u64, rows: usize, reader: &PublicKey) -> Result<Ciphertexts, Error> {
+        let sum = self.loss.take().ok_or_else(|| missing("loss"))?;
+        let layout = loss_layout(&self.config, reader.key_bits(), rows)?;
+        key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, LOSS), &sum, layout, reader)
+    }
+
+    /// All parameters under the key of `reader`, as [`super::model_layout`] has it.
+    pub fn read_model(&mut self, epoch: u64, reader: &PublicKey) -> Result<Ciphertexts, Error> {
+        let parameters = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
+        let layout = model_layout(&self.config, reader.key_bits())?;
+        key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, MODEL), &parameters, layout, reader)
+    }
+
+    /// Scores \[rows\]\[outputs\] of a user's rows, packed as [`InputLayout::features`] has it, under the user's key, a
+    /// ciphertext a score.
+    pub fn classify(&mut self, query: u64, rows: &Ciphertexts, reader: &PublicKey) -> Result<Ciphertexts, Error> {
+        let step = Activity::query_step(query);
+        let model = self.model.take().ok_or_else(|| missing("model"))?;
+        let layout = InputLayout::features(&self.config)?;
+        let at = |tensor| place(step, Phase::Input, tensor);
+        let features = input::send(&mut self.side, at(FEATURES), layout, rows)?.transposed();
+        let (inputs, count) = (features.rows(), features.columns());
+        let widths = self.side.widths.forward(0);
+        send_factor(&mut self.side, at(ALONG_ROWS), widths.to_cloud_slot_bits(), &features)?;
+        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), widths.to_key_slot_bits(), inputs, count)?;
+        let forward = self.forward(step, &model, features, along_rows, Pass::Query, &mut PhaseClock::start())?;
+        self.model = Some(model);
+        let scores = forward.output().transposed();
+        let layout = ResultLayout::one_each(scores.values().len());
+        key_switch::ask(&mut self.side, place(step, Phase::KeySwitch, SCORES), &scores, layout, reader)
+    }
+
+    /// z = W a + b, ReLU on hidden layers, linear output.
+    fn forward(
+        &mut self,
+        step: u64,
+        model: &SharedModel,
+        inputs: Share,
+        along_rows: PackedRows,
+        pass: Pass,
+        clock: &mut PhaseClock,
+    ) -> Result<Forward, Error> {
+        let (side, plan) = (&mut self.side, &self.config.plan);
+        let rows = inputs.columns();
+        let mut along_rows = along_rows;
+        let mut forward = Forward {
+            activations: vec![inputs],
+            along_features: Vec::new(),
+            bits: Vec::new(),
+            #[cfg(test)]
+            sums: Vec::new(),
+        };
+        for layer in 0..plan.layers.weight_layers() {
+            let at = |phase| place(step, phase, layer as u16);
+            let (fan_in, fan_out) = (plan.layers.fan_in(layer), plan.layers.fan_out(layer));
+            let widths = side.widths.forward(layer);
+            if layer > 0 {
+                along_rows = recv_factor(side, at(Phase::Forward), widths.to_key_slot_bits(), fan_in, rows)?;
+                if pass == Pass::Training {
+                    let slot_bits = side.widths.gradient(layer, rows).to_key_slot_bits();
+                    let along_features = recv_factor(side, at(Phase::Gradient), slot_bits, rows, fan_in)?;
+                    forward.along_features.push(along_features);
+                }
+            }
+            let offer = recv_offer(side, at(Phase::Forward), &widths, fan_out, rows)?;
+            let factors = (&model.weights[layer], forward.output());
+            let order = MaskOrder::Transposed;
+            let masks = answer(side, at(Phase::Forward), &widths, factors, &along_rows, &offer, order)?;
+            let z = masks.divided(plan.product_divisor()).plus_column(&model.biases[layer]);
+            clock.lap("forward");
+            #[cfg(test)]
+            forward.sums.push(z.clone());
+            if plan.layers.is_output(layer) {
+                forward.activations.push(z);
+                continue;
+            }
+            let bits = comparison::answer(side, at(Phase::Compare), &z)?;
+            clock.lap("compare");
+            gate::send_bits(side, at(Phase::Gate), &bits)?;
+            gate::send_share(side, at(Phase::Gate), &z, &bits)?;
+            let activations = gate::answer(side, at(Phase::Gate), &z, &bits, plan.bounds.activations)?;
+            let above = |phase| place(step, phase, layer as u16 + 1);
+            let slot_bits = side.widths.forward(layer + 1).to_cloud_slot_bits();
+            send_factor(side, above(Phase::Forward), slot_bits, &activations)?;
+            if pass == Pass::Training {
+                let slot_bits = side.widths.gradient(layer + 1, rows).to_cloud_slot_bits();
+                send_factor(side, above(Phase::Gradient), slot_bits, &activations.transposed())?;
+            }
+            clock.lap("gate");
+            forward.activations.push(activations);
+            forward.bits.push(bits);
+        }
+        Ok(forward)
+    }
+
+    /// The errors of each layer and the divided gradients of its weights, by the weights as they are before the update.
+    fn backward(
+        &mut self,
+        step: u64,
+        model: &SharedModel,
+        forward: &Forward,
+        output_delta: Share,
+        clock: &mut PhaseClock,
+    ) -> Result<(Vec<Share>, Vec<Share>), Error> {
+        let (side, plan) = (&mut self.side, &self.config.plan);
+        let rows = output_delta.columns();
+        let gradient_divisor = plan.gradient_divisor(rows)?;
+        let (mut deltas, mut quotients) = (Vec::new(), Vec::new());
+        let mut delta = output_delta;
+        for layer in (0..plan.layers.weight_layers()).rev() {
+            let at = |phase| place(step, phase, layer as u16);
+            let (fan_in, fan_out) = (plan.layers.fan_in(layer), plan.layers.fan_out(layer));
+            let (gradient, backward) = (side.widths.gradient(layer, rows), side.widths.backward(layer));
+            let is_output = plan.layers.is_output(layer);
+            if layer > 0 {
+                send_factor(side, at(Phase::Backward), backward.to_cloud_slot_bits(), &delta)?;
+            }
+
+            let squares = is_output.then(|| loss::recv_elements(side, at(Phase::Loss), fan_out * rows)).transpose()?;
+            let gradient_offer = recv_offer(side, at(Phase::Gradient), &gradient, fan_out, fan_in)?;
+            let mut carrying = None;
+            if layer > 0 {
+                let slot_bits = backward.to_key_slot_bits();
+                let their_delta = recv_factor(side, at(Phase::Backward), slot_bits, fan_out, rows)?;
+                carrying = Some((their_delta, recv_offer(side, at(Phase::Backward), &backward, fan_in, rows)?));
+            }
+
+            if let Some(squares) = squares {
+                let loss_bits = side.widths.bounds.loss_bits(rows);
+                add_loss(&mut self.loss, loss::answer(side, at(Phase::Loss), &delta, &squares, loss_bits)?);
+                clock.lap("loss");
+            }
+            let below = forward.activations[layer].transposed();
+            let (factors, theirs) = ((&delta, &below), &forward.along_features[layer]);
+            let order = MaskOrder::AsItLies;
+            let masks = answer(side, at(Phase::Gradient), &gradient, factors, theirs, &gradient_offer, order)?;
+            quotients.push(masks.divided(gradient_divisor));
+            clock.lap("gradient");
+            let Some((their_delta, offer)) = carrying else {
+                deltas.push(delta);
+                break;
+            };
+            let weights = model.weights[layer].transposed();
+            let order = MaskOrder::Transposed;
+            let masks = answer(side, at(Phase::Backward), &backward, (&weights, &delta), &their_delta, &offer, order)?;
+            let carried = masks.divided(plan.product_divisor());
+            clock.lap("backward");
+            let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
+            gate::send_share(side, at, &carried, bits)?;
+            let gated = gate::answer(side, at, &carried, bits, plan.bounds.delta)?;
+            clock.lap("gate");
+            deltas.push(std::mem::replace(&mut delta, gated));
+        }
+        deltas.reverse();
+        quotients.reverse();
+        Ok((deltas, quotients))
+    }
+}
+
+impl Forward {
+    fn output(&self) -> &Share {
+        &self.activations[self.activations.len() - 1]
+    }
+}
+
+fn gather_rows(
+    name: &'static str,
+    table: &Ciphertexts,
+    layout: InputLayout,
+    table_rows: usize,
+    rows: &[usize],
+) -> Result<Ciphertexts, Error> {
+    let (per_row, found) = (layout.per_row(), table.len());
+    if found != table_rows * per_row {
+        let due = table_rows * per_row;
+        let reason = format!("{found} ciphertexts of {name} were submitted where the job's rows have {due}");
+        return Err(ProtocolError::Config { reason }.into());
+    }
+    let elements: Vec<usize> = rows.iter().flat_map(|row| row * per_row..(row + 1) * per_row).collect();
+    Ok(table.gather(&elements))
+}

@@ -1,0 +1,298 @@
+//! P2 of the packed protocol: holds the private key of the data, the shares T2 and masks of its own. It follows the public
+//! schedule, so every count, divisor and bound is its own knowledge, never P1's word.
+
+use std::collections::HashMap;
+
+use subtle::Choice;
+
+use crate::arith::Engine;
+use crate::error::Error;
+use crate::mask::Phase;
+use crate::mlp::Batches;
+use crate::net::Channel;
+use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::protocol::config::{JobConfig, Reading};
+use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, SCORES, TARGETS, initial_addend, place};
+use crate::protocol::handshake::{Role, shake_hands_with_cloud_key};
+use crate::protocol::message::Operation;
+use crate::protocol::schedule::Activity;
+use crate::rng::SecureRng;
+
+use super::input::{self, InputLayout};
+use super::key_switch::ResultLayout;
+use super::product::{finish, offer, recv_factor, send_factor};
+use super::share::Share;
+use super::side::Side;
+use super::slots::PackedRows;
+use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
+use super::widths::Widths;
+use super::{ALONG_FEATURES, ALONG_ROWS, STORED_MODEL, comparison, gate, key_switch, loss, loss_layout, model_layout};
+
+/// The key server.
+pub struct KeyServer {
+    pub(super) side: Side,
+    config: JobConfig,
+    batches: Batches,
+    fresh: HashMap<usize, StaticBatch>,
+    model: Option<SharedModel>,
+    loss: Option<Share>,
+}
+
+/// A batch's activations, gate bits, and P1's ciphertexts.
+struct Forward {
+    /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
+    activations: Vec<Share>,
+    /// P1's activations, transposed: for the gradient of each layer, in training.
+    along_features: Vec<PackedRows>,
+    /// beta of each hidden layer.
+    bits: Vec<Vec<Choice>>,
+    /// P1's tau + 1 of each hidden layer.
+    their_bits: Vec<Ciphertexts>,
+    /// z of each layer.
+    #[cfg(test)]
+    sums: Vec<Share>,
+}
+
+impl KeyServer {
+    /// Shakes hands with P1. `masks` is this server's key of masks and of its addend of the initial weights.
+    pub fn connect(
+        engine: &Engine,
+        mut channel: Channel,
+        config: &JobConfig,
+        key: SecretKey,
+        masks: MaskSource,
+    ) -> Result<Self, Error> {
+        let widths = Widths::of_job(config)?;
+        let (transcript, peer) = shake_hands_with_cloud_key(&mut channel, config, key.public_key().id())?;
+        let side = Side {
+            role: Role::Key,
+            engine: engine.clone(),
+            channel,
+            own: key,
+            peer,
+            widths,
+            masks: masks.for_job(&transcript),
+            rng: SecureRng::from_os(),
+            #[cfg(test)]
+            witness: super::test_run::Witness::default(),
+        };
+        let batches = config.batches()?;
+        Ok(KeyServer { side, config: config.clone(), batches, fresh: HashMap::new(), model: None, loss: None })
+    }
+
+    /// Plays its part of one activity; results go to `reader` if the job allows it.
+    pub fn run(&mut self, activity: Activity, reader: &PublicKey) -> Result<(), Error> {
+        match activity {
+            Activity::RefreshBatch { batch } => self.refresh_batch(batch),
+            Activity::InitialWeights => self.initial_weights(),
+            Activity::Step { step, batch, .. } => self.step(step, batch),
+            Activity::ReadLoss { epoch, rows } => self.read_loss(epoch, rows, reader),
+            Activity::ReadModel { epoch } => self.read_model(epoch, reader),
+            Activity::Classify { query, rows } => self.classify(Activity::query_step(query), rows, reader),
+        }
+    }
+
+    /// Sends its share of the model, encrypted: P1 keeps it when the job ends.
+    pub fn store_model(&mut self) -> Result<(), Error> {
+        let own = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
+        self.side.send_own(STORED_MODEL, Operation::Weights, own.values())
+    }
+
+    /// Shares a model that P1 has stored, for the queries from `query` on.
+    pub fn restore(&mut self, query: u64) -> Result<(), Error> {
+        let place = place(Activity::query_step(query), Phase::Initial, 0);
+        let share = input::recv(&mut self.side, place, InputLayout::model(&self.config)?, 1)?;
+        self.model = Some(SharedModel::from_flat(&self.config.plan.layers, &share));
+        Ok(())
+    }
+
+    fn refresh_batch(&mut self, batch: usize) -> Result<(), Error> {
+        let rows = self.batches.members()[batch].len();
+        let (side, at) = (&mut self.side, |tensor| place(batch as u64, Phase::Input, tensor));
+        let by_row = input::recv(side, at(FEATURES), InputLayout::features(&self.config)?, rows)?;
+        let targets = input::recv(side, at(TARGETS), InputLayout::targets(&self.config)?, rows)?.transposed();
+
+        let inputs = by_row.columns();
+        let (forward, gradient) = (side.widths.forward(0), side.widths.gradient(0, rows));
+        let features = by_row.transposed();
+        send_factor(side, at(ALONG_ROWS), forward.to_key_slot_bits(), &features.negated())?;
+        send_factor(side, at(ALONG_FEATURES), gradient.to_key_slot_bits(), &by_row.negated())?;
+        let along_rows = recv_factor(side, at(ALONG_ROWS), forward.to_cloud_slot_bits(), inputs, rows)?;
+        let along_features = recv_factor(side, at(ALONG_FEATURES), gradient.to_cloud_slot_bits(), rows, inputs)?;
+        self.fresh.insert(batch, StaticBatch { features, targets, along_rows, along_features });
+        Ok(())
+    }
+
+    fn initial_weights(&mut self) -> Result<(), Error> {
+        let addend = initial_addend(&self.config, &self.side.masks)?;
+        self.model = Some(SharedModel::from_fixed(&self.config.plan.layers, &addend));
+        Ok(())
+    }
+
+    fn step(&mut self, step: u64, batch: usize) -> Result<(), Error> {
+        let fixed = self.fresh.get(&batch).ok_or_else(|| missing("shared batch"))?.clone();
+        let mut model = self.model.take().ok_or_else(|| missing("model"))?;
+        let mut forward = self.forward(step, &model, fixed.features, fixed.along_rows, Pass::Training)?;
+        forward.along_features.insert(0, fixed.along_features);
+        let delta = forward.output().minus(&fixed.targets);
+        let (deltas, quotients) = self.backward(step, &model, &forward, delta)?;
+        model.update(&mut self.side, &self.config.plan, step, &deltas, &quotients)?;
+        #[cfg(test)]
+        self.side.witness.record_step(forward.sums, forward.activations, deltas, &self.loss, &model);
+        self.model = Some(model);
+        Ok(())
+    }
+
+    fn read_loss(&mut self, epoch: u64, rows: usize, reader: &PublicKey) -> Result<(), Error> {
+        let sum = self.loss.take().ok_or_else(|| missing("loss"))?;
+        let layout = loss_layout(&self.config, reader.key_bits(), rows)?;
+        let (at, reading) = (place(epoch, Phase::KeySwitch, LOSS), (reader, Reading::Model));
+        key_switch::answer(&mut self.side, at, &sum, layout, &self.config, reading)
+    }
+
+    fn read_model(&mut self, epoch: u64, reader: &PublicKey) -> Result<(), Error> {
+        let parameters = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
+        let layout = model_layout(&self.config, reader.key_bits())?;
+        let (at, reading) = (place(epoch, Phase::KeySwitch, MODEL), (reader, Reading::Model));
+        key_switch::answer(&mut self.side, at, &parameters, layout, &self.config, reading)
+    }
+
+    fn classify(&mut self, step: u64, rows: usize, reader: &PublicKey) -> Result<(), Error> {
+        let model = self.model.take().ok_or_else(|| missing("model"))?;
+        let at = |tensor| place(step, Phase::Input, tensor);
+        let layout = InputLayout::features(&self.config)?;
+        let features = input::recv(&mut self.side, at(FEATURES), layout, rows)?.transposed();
+        let widths = self.side.widths.forward(0);
+        send_factor(&mut self.side, at(ALONG_ROWS), widths.to_key_slot_bits(), &features.negated())?;
+        let (slot_bits, inputs) = (widths.to_cloud_slot_bits(), features.rows());
+        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), slot_bits, inputs, rows)?;
+        let forward = self.forward(step, &model, features, along_rows, Pass::Query)?;
+        self.model = Some(model);
+        let scores = forward.output().transposed();
+        let layout = ResultLayout::one_each(scores.values().len());
+        let (at, reading) = (place(step, Phase::KeySwitch, SCORES), (reader, Reading::Answers));
+        key_switch::answer(&mut self.side, at, &scores, layout, &self.config, reading)
+    }
+
+    /// z = W a + b, ReLU on hidden layers, linear output.
+    fn forward(
+        &mut self,
+        step: u64,
+        model: &SharedModel,
+        inputs: Share,
+        along_rows: PackedRows,
+        pass: Pass,
+    ) -> Result<Forward, Error> {
+        let (side, plan) = (&mut self.side, &self.config.plan);
+        let rows = inputs.columns();
+        let mut along_rows = along_rows;
+        let mut forward = Forward {
+            activations: vec![inputs],
+            along_features: Vec::new(),
+            bits: Vec::new(),
+            their_bits: Vec::new(),
+            #[cfg(test)]
+            sums: Vec::new(),
+        };
+        for layer in 0..plan.layers.weight_layers() {
+            let at = |phase| place(step, phase, layer as u16);
+            let widths = side.widths.forward(layer);
+            if layer > 0 {
+                let own = forward.output().negated();
+                send_factor(side, at(Phase::Forward), widths.to_key_slot_bits(), &own)?;
+                if pass == Pass::Training {
+                    let slot_bits = side.widths.gradient(layer, rows).to_key_slot_bits();
+                    send_factor(side, at(Phase::Gradient), slot_bits, &own.transposed())?;
+                }
+            }
+            let (weights, below) = (&model.weights[layer], forward.output());
+            let masks = offer(side, at(Phase::Forward), &widths, weights, &along_rows)?;
+            let product = finish(side, at(Phase::Forward), &widths, weights, below, &masks)?;
+            let z = product.divided(plan.product_divisor()).plus_column(&model.biases[layer]);
+            #[cfg(test)]
+            forward.sums.push(z.clone());
+            if plan.layers.is_output(layer) {
+                forward.activations.push(z);
+                continue;
+            }
+            comparison::send_elements(side, at(Phase::Compare), &z)?;
+            let bits = comparison::finish(side, at(Phase::Compare), &z)?;
+            let their_bits = gate::recv_bits(side, at(Phase::Gate), bits.len())?;
+            let masks = gate::mix(side, at(Phase::Gate), &z, &bits, &their_bits)?;
+            let activations = gate::finish(side, at(Phase::Gate), &z, &bits, &masks, plan.bounds.activations)?;
+            let above = |phase| place(step, phase, layer as u16 + 1);
+            let slot_bits = side.widths.forward(layer + 1).to_cloud_slot_bits();
+            along_rows = recv_factor(side, above(Phase::Forward), slot_bits, activations.rows(), rows)?;
+            if pass == Pass::Training {
+                let slot_bits = side.widths.gradient(layer + 1, rows).to_cloud_slot_bits();
+                let along_features = recv_factor(side, above(Phase::Gradient), slot_bits, rows, activations.rows())?;
+                forward.along_features.push(along_features);
+            }
+            forward.activations.push(activations);
+            forward.bits.push(bits);
+            forward.their_bits.push(their_bits);
+        }
+        Ok(forward)
+    }
+
+    /// The errors of each layer and the divided gradients of its weights, by the weights as they are before the update.
+    fn backward(
+        &mut self,
+        step: u64,
+        model: &SharedModel,
+        forward: &Forward,
+        output_delta: Share,
+    ) -> Result<(Vec<Share>, Vec<Share>), Error> {
+        let (side, plan) = (&mut self.side, &self.config.plan);
+        let rows = output_delta.columns();
+        let gradient_divisor = plan.gradient_divisor(rows)?;
+        let (mut deltas, mut quotients) = (Vec::new(), Vec::new());
+        let mut delta = output_delta;
+        for layer in (0..plan.layers.weight_layers()).rev() {
+            let at = |phase| place(step, phase, layer as u16);
+            let fan_out = plan.layers.fan_out(layer);
+            let (gradient, backward) = (side.widths.gradient(layer, rows), side.widths.backward(layer));
+            let is_output = plan.layers.is_output(layer);
+            if is_output {
+                loss::send_elements(side, at(Phase::Loss), &delta)?;
+            }
+            let gradient_masks = offer(side, at(Phase::Gradient), &gradient, &delta, &forward.along_features[layer])?;
+            let mut carrying = None;
+            if layer > 0 {
+                send_factor(side, at(Phase::Backward), backward.to_key_slot_bits(), &delta.negated())?;
+                let slot_bits = backward.to_cloud_slot_bits();
+                let their_delta = recv_factor(side, at(Phase::Backward), slot_bits, fan_out, rows)?;
+                let weights = model.weights[layer].transposed();
+                let masks = offer(side, at(Phase::Backward), &backward, &weights, &their_delta)?;
+                carrying = Some((weights, masks));
+            }
+
+            if is_output {
+                let loss_bits = side.widths.bounds.loss_bits(rows);
+                add_loss(&mut self.loss, loss::finish(side, at(Phase::Loss), &delta, loss_bits)?);
+            }
+            let below = forward.activations[layer].transposed();
+            let product = finish(side, at(Phase::Gradient), &gradient, &delta, &below, &gradient_masks)?;
+            quotients.push(product.divided(gradient_divisor));
+            let Some((weights, masks)) = carrying else {
+                deltas.push(delta);
+                break;
+            };
+            let product = finish(side, at(Phase::Backward), &backward, &weights, &delta, &masks)?;
+            let carried = product.divided(plan.product_divisor());
+            let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
+            let masks = gate::mix(side, at, &carried, bits, &forward.their_bits[layer - 1])?;
+            let gated = gate::finish(side, at, &carried, bits, &masks, plan.bounds.delta)?;
+            deltas.push(std::mem::replace(&mut delta, gated));
+        }
+        deltas.reverse();
+        quotients.reverse();
+        Ok((deltas, quotients))
+    }
+}
+
+impl Forward {
+    fn output(&self) -> &Share {
+        &self.activations[self.activations.len() - 1]
+    }
+}

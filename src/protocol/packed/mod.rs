@@ -1,0 +1,60 @@
+//! The packed protocol (protocol section 4): the same two servers and operations on whole matrices, with many values in a
+//! plaintext.
+//!
+//! A tensor T is shared: T1 at P1, T2 = T + T1 at P2. Each operation is a file with both roles side by side: `product`,
+//! `comparison`, `gate`, `loss`, `refresh`, `input`, `key_switch`; `widths` derives every length. [`CloudServer`] (P1) and
+//! [`KeyServer`] (P2) run them in the order of the public [schedule](super::schedule). Whatever is known is sent before
+//! anything is waited for: a step with one hidden layer takes seven round trips.
+
+mod cloud_server;
+mod comparison;
+mod gate;
+mod input;
+mod key_server;
+mod key_switch;
+mod loss;
+mod product;
+mod refresh;
+mod share;
+mod side;
+mod slots;
+mod state;
+#[cfg(test)]
+mod test_run;
+#[cfg(test)]
+mod twin_tests;
+mod widths;
+
+pub use cloud_server::CloudServer;
+pub use input::InputLayout;
+pub use key_server::KeyServer;
+pub use key_switch::ResultLayout;
+
+use crate::error::Error;
+use crate::mask::Phase;
+
+use super::config::JobConfig;
+use super::message::Place;
+
+/// Tensors of a batch that share a phase with its features and targets: packed along the batch, along the features.
+const ALONG_ROWS: u16 = 2;
+const ALONG_FEATURES: u16 = 3;
+
+/// Where P2's share of the model travels when the job ends.
+const STORED_MODEL: Place = Place { step: u64::MAX, phase: Phase::Initial, layer: 0 };
+
+/// How the sum of squared differences over `rows` rows lies under a key of `key_bits` bits.
+///
+/// # Errors
+/// If the job does not fit its key.
+pub fn loss_layout(config: &JobConfig, key_bits: u32, rows: usize) -> Result<ResultLayout, Error> {
+    Ok(ResultLayout::new(key_bits, config.bounds()?.loss_bits(rows), 1)?)
+}
+
+/// How the model lies under a key of `key_bits` bits: weights and biases, layer by layer.
+///
+/// # Errors
+/// If the job does not fit its key.
+pub fn model_layout(config: &JobConfig, key_bits: u32) -> Result<ResultLayout, Error> {
+    Ok(ResultLayout::new(key_bits, config.bounds()?.weight_bits(), config.plan.layers.parameters())?)
+}

@@ -1,0 +1,205 @@
+//! What one server holds while it runs packed operations. Both servers have a key pair of their own and the other's
+//! public key: P1's pair is for masks only.
+
+use rug::Integer;
+use rug::ops::RemRounding;
+
+use crate::arith::Engine;
+use crate::error::Error;
+use crate::mask::{MaskKey, Purpose};
+use crate::net::Channel;
+use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::protocol::ProtocolError;
+use crate::protocol::handshake::Role;
+use crate::protocol::message::{Operation, Place, recv_ciphertexts, recv_integers, send_ciphertexts, send_integers};
+use crate::rng::SecureRng;
+use crate::secret::SecretIntegers;
+
+use super::share::Share;
+use super::slots::RowLayout;
+use super::widths::Widths;
+
+/// One server.
+pub(super) struct Side {
+    pub role: Role,
+    pub engine: Engine,
+    pub channel: Channel,
+    /// Its own pair.
+    pub own: SecretKey,
+    /// The other server's key.
+    pub peer: PublicKey,
+    pub widths: Widths,
+    pub masks: MaskKey,
+    pub rng: SecureRng,
+    #[cfg(test)]
+    pub witness: super::test_run::Witness,
+}
+
+impl Side {
+    /// Masks for values of at most `value_bits` bits, by position (rule 2).
+    pub fn masks(
+        &mut self,
+        place: Place,
+        purpose: Purpose,
+        value_bits: u32,
+        (rows, columns): (usize, usize),
+        order: MaskOrder,
+    ) -> Share {
+        let masks = self.masks.at(place.position(purpose));
+        let span_bits = value_bits + self.widths.sigma();
+        let low = Integer::from(1) << value_bits;
+        let mask = |element: usize| Integer::from(&*masks.element(element as u64).integer(span_bits) + &low);
+        let element = |i: usize| match order {
+            MaskOrder::AsItLies => i,
+            MaskOrder::Transposed => i % columns * rows + i / columns,
+        };
+        let drawn = (0..rows * columns).map(|i| mask(element(i))).collect();
+        #[cfg(test)]
+        let drawn = self.witness.masks(place, purpose, value_bits, drawn);
+        Share::new(rows, columns, drawn)
+    }
+
+    /// A row layout; both keys have one length.
+    pub fn layout(&self, slot_bits: u32, columns: usize) -> Result<RowLayout, Error> {
+        Ok(RowLayout::new(self.peer.key_bits(), slot_bits, columns)?)
+    }
+
+    /// Encrypts plaintexts of any size under its own key and sends them.
+    pub fn send_own(&mut self, place: Place, operation: Operation, plaintexts: &[Integer]) -> Result<(), Error> {
+        let public = self.own.public_key();
+        let reduced: SecretIntegers = plaintexts.iter().map(|value| centred(value, public.n())).collect();
+        let fresh = self.own.encrypt_many(&self.engine, &reduced, &mut self.rng)?;
+        send_ciphertexts(&mut self.channel, &self.engine, place, operation, &fresh)
+    }
+
+    /// Adds plaintexts of any size to results of multi-exponentiations under the other's key and sends them under fresh
+    /// randomisers h^s, s of E + T + ceil(log2 d) + sigma bits (rule 1).
+    pub fn send_result(
+        &mut self,
+        place: Place,
+        operation: Operation,
+        result: &Ciphertexts,
+        plaintexts: &[Integer],
+        exponent_bits: u32,
+        terms: usize,
+    ) -> Result<(), Error> {
+        let sums = result.add_plain(&self.engine, plaintexts)?;
+        let bits = self.peer.rerandomizer_bits(exponent_bits, terms, self.widths.sigma());
+        self.send_rerandomized(place, operation, &sums, bits)
+    }
+
+    /// Sends ciphertexts under the other's key with fresh randomisers h^s, s of `bits` bits.
+    pub fn send_rerandomized(
+        &mut self,
+        place: Place,
+        operation: Operation,
+        ciphertexts: &Ciphertexts,
+        bits: u32,
+    ) -> Result<(), Error> {
+        let fresh = self.peer.rerandomize_many(&self.engine, ciphertexts, bits, &mut self.rng)?;
+        send_ciphertexts(&mut self.channel, &self.engine, place, operation, &fresh)
+    }
+
+    /// Waits for `count` ciphertexts under the other's key.
+    pub fn recv_peers(&mut self, place: Place, operation: Operation, count: usize) -> Result<Ciphertexts, Error> {
+        recv_ciphertexts(&mut self.channel, &self.engine, place, operation, &self.peer, count)
+    }
+
+    /// Waits for `count` ciphertexts under its own key and opens them.
+    pub fn recv_opened(&mut self, place: Place, operation: Operation, count: usize) -> Result<SecretIntegers, Error> {
+        let key = self.own.public_key().clone();
+        let ciphertexts = recv_ciphertexts(&mut self.channel, &self.engine, place, operation, &key, count)?;
+        let opened: SecretIntegers = self.own.decrypt_many(&self.engine, &ciphertexts)?.into_iter().collect();
+        #[cfg(test)]
+        self.witness.opened.push((place, operation, opened.to_vec()));
+        Ok(opened)
+    }
+
+    /// Takes what it knows off opened plaintexts, modulo n, and unpacks what is left.
+    ///
+    /// # Errors
+    /// [`ProtocolError::OutOfRange`] if a plaintext is longer than its slots.
+    pub fn unpack(
+        &self,
+        place: Place,
+        layout: RowLayout,
+        opened: &[Integer],
+        known: &[Integer],
+        value_bits: u32,
+    ) -> Result<Share, Error> {
+        let n = self.own.public_key().n();
+        let rest: SecretIntegers = opened.iter().zip(known).map(|(o, k)| centred(&Integer::from(o - k), n)).collect();
+        layout.unpack(&rest).map_err(|_| self.out_of_range(place, 0, value_bits))
+    }
+
+    /// The same where the slots hold masked values v + m, |v| < 2^value_bits.
+    ///
+    /// # Errors
+    /// [`ProtocolError::OutOfRange`] if a slot holds what no allowed v and m add up to.
+    pub fn unpack_masked(
+        &self,
+        place: Place,
+        layout: RowLayout,
+        opened: &[Integer],
+        known: &[Integer],
+        value_bits: u32,
+    ) -> Result<Share, Error> {
+        let share = self.unpack(place, layout, opened, known, value_bits)?;
+        self.require_masked(place, &share, value_bits)?;
+        Ok(share)
+    }
+
+    /// Refuses values that are no v + m with |v| < 2^value_bits.
+    pub fn require_masked(&self, place: Place, share: &Share, value_bits: u32) -> Result<(), Error> {
+        let limit = self.widths.bounds.masked_limit(value_bits);
+        match share.values().iter().position(|value| value.is_negative() || *value >= limit) {
+            None => Ok(()),
+            Some(element) => Err(self.out_of_range(place, element, value_bits)),
+        }
+    }
+
+    /// Sends integers in clear, |v| < 2^max_bits: they are masked already.
+    pub fn send_clear(
+        &mut self,
+        place: Place,
+        operation: Operation,
+        share: &Share,
+        max_bits: u32,
+    ) -> Result<(), Error> {
+        send_integers(&mut self.channel, place, operation, share.values(), max_bits)
+    }
+
+    /// Waits for masked integers in clear.
+    pub fn recv_clear(
+        &mut self,
+        place: Place,
+        operation: Operation,
+        rows: usize,
+        columns: usize,
+        max_bits: u32,
+    ) -> Result<Share, Error> {
+        let values = recv_integers(&mut self.channel, place, operation, rows * columns, max_bits)?;
+        Ok(Share::new(rows, columns, values))
+    }
+
+    fn out_of_range(&self, place: Place, element: usize, value_bits: u32) -> Error {
+        let peer = self.channel.peer();
+        ProtocolError::OutOfRange { peer, place: place.to_string(), element, value_bits }.into()
+    }
+}
+
+/// How the elements of a matrix of masks are numbered in their position: those of divisions as the integer twin numbers
+/// them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MaskOrder {
+    /// Row-major, as the matrix lies.
+    AsItLies,
+    /// Row-major in its transpose.
+    Transposed,
+}
+
+/// The representative of `value` modulo n in (-n/2, n/2).
+pub(super) fn centred(value: &Integer, n: &Integer) -> Integer {
+    let residue = Integer::from(value.rem_euc(n));
+    if Integer::from(&residue << 1u32) > *n { residue - n } else { residue }
+}

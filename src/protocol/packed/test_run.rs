@@ -1,0 +1,148 @@
+//! A training as the tests of this protocol want it: both servers as they are, everything they touch on record.
+
+use std::sync::OnceLock;
+
+use rug::Integer;
+
+use crate::error::Error;
+use crate::mask::{MaskKey, Purpose};
+use crate::mlp::FixedModel;
+use crate::mlp::metrics::one_hot;
+use crate::mlp::twin::StepTrace;
+use crate::net::{Channel, Traffic};
+use crate::paillier::{Ciphertexts, SecretKey};
+use crate::protocol::config::Protocol;
+use crate::protocol::element::{MaskSource, TestRun, engine, server_key};
+use crate::protocol::message::{Operation, Place};
+use crate::protocol::schedule::Activity;
+use crate::rng::SecureRng;
+use crate::secret::SecretIntegers;
+
+use super::share::Share;
+use super::state::SharedModel;
+use super::{CloudServer, InputLayout, KeyServer};
+
+/// What one server did in the clear.
+#[derive(Default)]
+pub(super) struct Witness {
+    pub drawn: Vec<DrawnMasks>,
+    /// Plaintexts that it opened.
+    pub opened: Vec<(Place, Operation, Vec<Integer>)>,
+    pub steps: Vec<StepShares>,
+}
+
+/// The masks of one tensor.
+pub(super) struct DrawnMasks {
+    pub place: Place,
+    pub purpose: Purpose,
+    pub value_bits: u32,
+    pub masks: Vec<Integer>,
+}
+
+/// A server's shares after one step.
+pub(super) struct StepShares {
+    pub sums: Vec<Share>,
+    pub activations: Vec<Share>,
+    pub deltas: Vec<Share>,
+    pub loss: Share,
+    pub model: SharedModel,
+}
+
+impl Witness {
+    pub fn masks(&mut self, place: Place, purpose: Purpose, value_bits: u32, drawn: SecretIntegers) -> SecretIntegers {
+        self.drawn.push(DrawnMasks { place, purpose, value_bits, masks: drawn.to_vec() });
+        drawn
+    }
+
+    pub fn record_step(
+        &mut self,
+        sums: Vec<Share>,
+        activations: Vec<Share>,
+        deltas: Vec<Share>,
+        loss: &Option<Share>,
+        model: &SharedModel,
+    ) {
+        let loss = loss.clone().expect("a step has a loss");
+        self.steps.push(StepShares { sums, activations, deltas, loss, model: model.clone() });
+    }
+}
+
+/// Everything that happened.
+pub(super) struct Record {
+    pub cloud: Witness,
+    pub key: Witness,
+    /// P1's traffic of each step.
+    pub traffic: Vec<Traffic>,
+    pub twin: Vec<StepTrace>,
+    /// The twin's model after each step.
+    pub models: Vec<FixedModel>,
+}
+
+/// P1's pair for all tests.
+pub(super) fn cloud_key() -> &'static SecretKey {
+    static KEY: OnceLock<SecretKey> = OnceLock::new();
+    KEY.get_or_init(|| SecretKey::generate(engine(2), 1024, &mut SecureRng::from_os()).unwrap())
+}
+
+/// Trains with both servers and with the twin.
+pub(super) fn record(mut run: TestRun) -> Record {
+    run.config.protocol = Protocol::Packed;
+    let masks = MaskKey::from_experiment_seed(run.seed, "P1");
+    let (twin, _, models) = run.twin(&masks);
+    let (cloud, key, traffic) = servers(&run, masks).unwrap();
+    Record { cloud, key, traffic, twin, models }
+}
+
+fn servers(run: &TestRun, masks: MaskKey) -> Result<(Witness, Witness, Vec<Traffic>), Error> {
+    let (engine, key) = (engine(run.threads), server_key());
+    let (cloud_end, key_end) = Channel::local_pair();
+    let activities = run.activities();
+    std::thread::scope(|scope| {
+        let key_server = scope.spawn(|| -> Result<Witness, Error> {
+            let masks = MaskSource::Experiment(MaskKey::from_experiment_seed(run.seed, "P2"));
+            let mut server = KeyServer::connect(engine, key_end, &run.config, key.clone(), masks)?;
+            activities.iter().try_for_each(|activity| server.run(*activity, key.public_key()))?;
+            Ok(std::mem::take(&mut server.side.witness))
+        });
+        let source = MaskSource::Experiment(masks);
+        let public_key = key.public_key();
+        let mut server = CloudServer::connect(engine, cloud_end, &run.config, public_key, cloud_key().clone(), source)?;
+        let (features, targets) = encrypted_rows(run)?;
+        server.submit(features, targets);
+        let mut traffic = Vec::new();
+        let played = activities.iter().try_for_each(|activity| match *activity {
+            Activity::InitialWeights => server.initial_weights(),
+            Activity::RefreshBatch { batch } => server.refresh_batch(batch),
+            Activity::Step { step, batch, .. } => {
+                let before = server.traffic();
+                server.step(step, batch)?;
+                traffic.push(server.traffic().since(&before));
+                Ok(())
+            }
+            _ => unreachable!("only trained here"),
+        });
+        let cloud = std::mem::take(&mut server.side.witness);
+        drop(server);
+        let key = key_server.join().unwrap();
+        match (played, key) {
+            (Err(Error::Net(_)), Err(cause)) | (Ok(()), Err(cause)) => Err(cause),
+            (Err(cause), _) => Err(cause),
+            (Ok(()), Ok(key)) => Ok((cloud, key, traffic)),
+        }
+    })
+}
+
+fn encrypted_rows(run: &TestRun) -> Result<(Ciphertexts, Ciphertexts), Error> {
+    let plan = &run.config.plan;
+    let targets = one_hot(&run.labels, plan.layers.outputs(), plan.fixed.one());
+    let encrypt = |layout: InputLayout, values: &[i64]| {
+        server_key().encrypt_many(engine(2), &layout.pack(values), &mut SecureRng::from_os())
+    };
+    let features = encrypt(InputLayout::features(&run.config)?, &run.features)?;
+    Ok((features, encrypt(InputLayout::targets(&run.config)?, &targets)?))
+}
+
+/// T2 - T1, \[rows\]\[columns\].
+pub(super) fn opened(cloud: &Share, key: &Share) -> Vec<Integer> {
+    key.minus(cloud).values().to_vec()
+}

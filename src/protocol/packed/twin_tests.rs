@@ -1,0 +1,74 @@
+//! A run equals its integer twin bit for bit: sums, activations, errors, losses and weights of every step. The twin's
+//! tensors are \[rows\]\[neurons\], the shares \[neurons\]\[rows\].
+
+use rug::Integer;
+
+use crate::protocol::element::TestRun;
+
+use super::share::Share;
+use super::test_run::{Record, opened, record};
+
+fn assert_equal(record: &Record, what: &str) {
+    assert_eq!(record.cloud.steps.len(), record.twin.len());
+    assert_eq!(record.key.steps.len(), record.twin.len());
+    let transposed =
+        |cloud: &[Share], key: &[Share], layer: usize| opened(&cloud[layer].transposed(), &key[layer].transposed());
+    let mut loss_sum = Integer::new();
+    for (number, twin) in record.twin.iter().enumerate() {
+        let (cloud, key) = (&record.cloud.steps[number], &record.key.steps[number]);
+        let at = |name: &str, layer: usize| format!("{what}: {name} of layer {layer} in step {number}");
+        for (layer, trace) in twin.forward.layers.iter().enumerate() {
+            assert_eq!(transposed(&cloud.sums, &key.sums, layer), trace.z, "{}", at("sums", layer));
+            let activations = transposed(&cloud.activations, &key.activations, layer + 1);
+            assert_eq!(activations, trace.activations, "{}", at("activations", layer));
+            assert_eq!(transposed(&cloud.deltas, &key.deltas, layer), twin.deltas[layer], "{}", at("errors", layer));
+            let weights = opened(&cloud.model.weights[layer], &key.model.weights[layer]);
+            assert_eq!(weights, record.models[number].weights[layer], "{}", at("weights", layer));
+            let biases = opened(&cloud.model.biases[layer], &key.model.biases[layer]);
+            assert_eq!(biases, record.models[number].biases[layer], "{}", at("biases", layer));
+        }
+        loss_sum += twin.loss_sum;
+        assert_eq!(opened(&cloud.loss, &key.loss), [loss_sum.clone()], "{}", at("loss", 0));
+    }
+}
+
+fn check(run: TestRun, what: &str) -> Record {
+    let record = record(run);
+    assert_equal(&record, what);
+    record
+}
+
+#[test]
+fn xor_on_one_and_two_threads() {
+    for threads in [1, 2] {
+        check(TestRun { threads, ..TestRun::on("xor", "2,4,2", 4, 10, 3) }, "xor");
+    }
+}
+
+#[test]
+fn parity() {
+    check(TestRun { seed: 2, ..TestRun::on("parity:4", "4,5,2", 5, 12, 3) }, "parity:4");
+}
+
+#[test]
+fn breast_cancer_takes_few_round_trips() {
+    let record = check(TestRun { seed: 3, ..TestRun::on("breast_cancer", "30,16,2", 8, 20, 4) }, "breast_cancer");
+    let round_trips: Vec<u64> = record.traffic.iter().map(|traffic| traffic.round_trips).collect();
+    assert_eq!(round_trips, [6, 6, 6, 7], "P1 has just listened when a step follows the sharing of its batch");
+}
+
+#[test]
+fn digits() {
+    check(TestRun { seed: 4, ..TestRun::on("digits", "64,32,10", 3, 8, 3) }, "digits");
+}
+
+#[test]
+fn two_hidden_layers_and_none() {
+    check(TestRun { seed: 5, ..TestRun::on("xor", "2,3,4,2", 3, 8, 3) }, "two hidden layers");
+    check(TestRun::on("xor", "2,2", 3, 8, 3), "no hidden layer");
+}
+
+#[test]
+fn one_sample_and_one_neuron() {
+    check(TestRun { seed: 2, ..TestRun::on("xor", "2,1,2", 1, 3, 3) }, "one sample, one neuron");
+}

@@ -1,0 +1,227 @@
+//! Lengths of shares, masks, slots and exponents of the packed protocol (protocol section 4), as inequalities.
+//!
+//! T = T2 - T1. S(T) is the length of the longer share: |T1|, |T2| < 2^S(T). With b the declared bound of a value, f the
+//! fractional bits and sigma the statistical parameter,
+//!
+//! ```text
+//! fresh share                S = b + sigma + 1
+//! weighted sum z             S_z = max(products - f, weights) + sigma + 2     quotient plus bias
+//! error at the output        S = max(S_z, S(target)) + 1                      z minus target
+//! error carried back         S = products - f + sigma + 1
+//! ```
+//!
+//! A share that may be negative is raised by 2^S before it is an exponent, which then has S + 1 bits.
+
+use crate::error::Error;
+use crate::mlp::{BoundName, TrainingPlan};
+use crate::protocol::ProtocolError;
+use crate::protocol::bounds::Bounds;
+use crate::protocol::config::JobConfig;
+use crate::protocol::element::FACTOR_BITS;
+
+/// Widths of one job.
+#[derive(Debug, Clone)]
+pub(super) struct Widths {
+    plan: TrainingPlan,
+    pub bounds: Bounds,
+}
+
+/// What a matrix product A X needs to know of its operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProductWidths {
+    /// Bound of the values of A.
+    pub left_bits: u32,
+    /// S(A).
+    pub left_share: u32,
+    /// S(X).
+    pub right_share: u32,
+    /// Bound of the values of A X.
+    pub result_bits: u32,
+    /// Terms of a sum.
+    pub terms: usize,
+    /// Statistical parameter.
+    pub sigma: u32,
+}
+
+impl ProductWidths {
+    /// B: |A X1| < 2^B.
+    pub fn cross_bits(self) -> u32 {
+        self.left_bits + self.right_share + ceil_log2(self.terms)
+    }
+
+    /// Slots of P2's message hold A X1 + M2, M2 in [2^B, 2^B + 2^(B + sigma)).
+    pub fn to_cloud_slot_bits(self) -> u32 {
+        self.cross_bits() + self.sigma + 2
+    }
+
+    /// Slots of P1's message hold Y + m.
+    pub fn to_key_slot_bits(self) -> u32 {
+        self.result_bits + self.sigma + 2
+    }
+
+    /// Length of an exponent A1 + 2^S or A2 + 2^S.
+    pub fn exponent_bits(self) -> u32 {
+        self.left_share + 1
+    }
+}
+
+impl Widths {
+    /// The widths of a job, all slots checked against its key.
+    ///
+    /// # Errors
+    /// If the plan, sigma or the key does not fit.
+    pub fn of_job(config: &JobConfig) -> Result<Self, Error> {
+        let widths = Widths::new(&config.plan, config.bounds()?);
+        let needed_bits = widths.longest_slot_bits(config.plan.batch_rows) + 2;
+        if needed_bits <= config.key_bits {
+            return Ok(widths);
+        }
+        let reason = format!("one slot needs {needed_bits} bits, the key has {}; use a longer key", config.key_bits);
+        Err(ProtocolError::Config { reason }.into())
+    }
+
+    /// Of a batch of at most `rows` rows.
+    fn longest_slot_bits(&self, rows: usize) -> u32 {
+        let layers = 0..self.plan.layers.weight_layers();
+        let products = layers.flat_map(|layer| [self.forward(layer), self.backward(layer), self.gradient(layer, rows)]);
+        let loss_bits = self.masked_slot_bits(self.bounds.loss_bits(rows));
+        products
+            .flat_map(|product| [product.to_cloud_slot_bits(), product.to_key_slot_bits()])
+            .chain([self.gate_slot_bits(), self.compare_slot_bits(), loss_bits])
+            .max()
+            .unwrap_or(0)
+    }
+
+    pub fn new(plan: &TrainingPlan, bounds: Bounds) -> Self {
+        Widths { plan: plan.clone(), bounds }
+    }
+
+    pub fn sigma(&self) -> u32 {
+        self.bounds.sigma()
+    }
+
+    /// S of a share that was just masked.
+    pub fn fresh(&self, value_bits: u32) -> u32 {
+        value_bits + self.sigma() + 1
+    }
+
+    /// Bound of one-hot targets: 2^f fits.
+    pub fn target_bits(&self) -> u32 {
+        self.plan.fixed.fraction_bits() + 1
+    }
+
+    pub fn weight_bits(&self) -> u32 {
+        self.plan.bounds.weights
+    }
+
+    pub fn input_bits(&self, layer: usize) -> u32 {
+        if layer == 0 { self.plan.bounds.bits(self.plan.inputs.bound()) } else { self.plan.bounds.activations }
+    }
+
+    pub fn delta_bits(&self) -> u32 {
+        self.plan.bounds.delta
+    }
+
+    /// S(z).
+    pub fn sum_share(&self) -> u32 {
+        self.quotient_bits().max(self.plan.bounds.weights) + self.sigma() + 2
+    }
+
+    /// S of the error at the output.
+    pub fn output_delta_share(&self) -> u32 {
+        self.sum_share().max(self.fresh(self.target_bits())) + 1
+    }
+
+    /// S of an error carried back, before its gate.
+    pub fn carried_share(&self) -> u32 {
+        self.quotient_bits() + self.sigma() + 1
+    }
+
+    /// S of the errors of `layer`.
+    pub fn delta_share(&self, layer: usize) -> u32 {
+        if self.plan.layers.is_output(layer) { self.output_delta_share() } else { self.fresh(self.delta_bits()) }
+    }
+
+    /// The larger S of both gates: they share slots, order and offset.
+    pub fn gate_share(&self) -> u32 {
+        self.sum_share().max(self.carried_share())
+    }
+
+    /// Slots of a gate: S + sigma + 4.
+    pub fn gate_slot_bits(&self) -> u32 {
+        self.gate_share() + self.sigma() + 4
+    }
+
+    /// |U + M - tau Y1 + m| is below 2 to this: U + M < 2^(S + sigma + 3), m < 2^(value_bits + sigma + 1).
+    pub fn gate_reply_bits(&self, value_bits: u32) -> u32 {
+        (self.gate_share() + self.sigma() + 3).max(self.fresh(value_bits)) + 1
+    }
+
+    /// Slots of values under fresh masks.
+    pub fn masked_slot_bits(&self, value_bits: u32) -> u32 {
+        value_bits + self.sigma() + 2
+    }
+
+    /// S of weights after an update, before their refresh: the difference of a fresh share and a quotient by `divisor`.
+    pub fn updated_share(&self, divisor: i128) -> u32 {
+        let quotient = self.fresh(self.plan.bounds.gradients).saturating_sub(divisor.ilog2());
+        self.fresh(self.weight_bits()).max(quotient) + 1
+    }
+
+    /// S of the sum of a neuron's errors over `rows` rows.
+    pub fn summed_delta_share(&self, layer: usize, rows: usize) -> u32 {
+        self.delta_share(layer) + ceil_log2(rows)
+    }
+
+    /// Slots of a comparison hold s (rho (2 Y - 1) + u) + 2^(w - 1), |..| < 2^(b + 2 + FACTOR_BITS).
+    pub fn compare_slot_bits(&self) -> u32 {
+        self.bounds.compared_bits() + 2 + FACTOR_BITS + 1
+    }
+
+    /// W a.
+    pub fn forward(&self, layer: usize) -> ProductWidths {
+        let right = self.input_bits(layer);
+        let left = self.weight_bits();
+        let terms = self.plan.layers.fan_in(layer);
+        self.product(left, self.fresh(left), self.fresh(right), BoundName::Products, terms)
+    }
+
+    /// W^T delta.
+    pub fn backward(&self, layer: usize) -> ProductWidths {
+        let terms = self.plan.layers.fan_out(layer);
+        self.product(
+            self.weight_bits(),
+            self.fresh(self.weight_bits()),
+            self.delta_share(layer),
+            BoundName::Products,
+            terms,
+        )
+    }
+
+    /// delta a^T over `rows` rows.
+    pub fn gradient(&self, layer: usize, rows: usize) -> ProductWidths {
+        let right = self.fresh(self.input_bits(layer));
+        self.product(self.delta_bits(), self.delta_share(layer), right, BoundName::Gradients, rows)
+    }
+
+    fn product(
+        &self,
+        left_bits: u32,
+        left_share: u32,
+        right_share: u32,
+        result: BoundName,
+        terms: usize,
+    ) -> ProductWidths {
+        let result_bits = self.plan.bounds.bits(result);
+        ProductWidths { left_bits, left_share, right_share, result_bits, terms, sigma: self.sigma() }
+    }
+
+    /// Bound of a quotient of a product by 2^f.
+    fn quotient_bits(&self) -> u32 {
+        self.plan.bounds.products.saturating_sub(self.plan.fixed.fraction_bits())
+    }
+}
+
+pub(super) fn ceil_log2(count: usize) -> u32 {
+    count.max(1).next_power_of_two().ilog2()
+}
