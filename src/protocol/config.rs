@@ -95,6 +95,14 @@ impl Reader {
     }
 }
 
+/// Refuses a key that may not receive `what`.
+pub(super) fn require_reader(readers: &[Reader], key: KeyId, what: Reading) -> Result<(), ProtocolError> {
+    match readers.iter().any(|reader| reader.key_id == key && reader.may_read(what)) {
+        true => Ok(()),
+        false => Err(ProtocolError::ReaderRefused { reader: key.to_string(), what: what.name() }),
+    }
+}
+
 /// Everything public that both servers must agree on before they start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobConfig {
@@ -140,10 +148,7 @@ impl JobConfig {
     /// # Errors
     /// [`ProtocolError::ReaderRefused`].
     pub fn require_reader(&self, key: KeyId, what: Reading) -> Result<(), ProtocolError> {
-        match self.readers.iter().any(|reader| reader.key_id == key && reader.may_read(what)) {
-            true => Ok(()),
-            false => Err(ProtocolError::ReaderRefused { reader: key.to_string(), what: what.name() }),
-        }
+        require_reader(&self.readers, key, what)
     }
 
     /// The public batches.

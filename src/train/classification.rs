@@ -6,10 +6,10 @@ use crate::mask::MaskKey;
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::config::{JobConfig, Reading};
-use crate::protocol::element::{CloudServer, EncryptedModel, KeyServer, MaskSource, PoolOptions};
-use crate::protocol::schedule::Activity;
+use crate::protocol::element::{EncryptedModel, MaskSource, PoolOptions};
 
 use super::parties::run_both;
+use super::servers::{Cloud, Key};
 
 /// What P1 keeps of a job: it cannot hold P2's private key.
 pub struct CloudState {
@@ -47,7 +47,8 @@ pub struct Query {
 /// If the job does not allow the reader answers ([`ProtocolError::ReaderRefused`]), the rows do not fit the model, the
 /// states belong to different jobs, or a party fails.
 pub fn classify(engine: &Engine, cloud: CloudState, key: KeyState, query: &Query) -> Result<Ciphertexts, Error> {
-    require_reader(&key.config, &query.reader)?;
+    // P2 refuses a stranger before any work is done; the key switch at the end would refuse it too.
+    key.config.require_reader(query.reader.id(), Reading::Answers)?;
     let inputs = cloud.config.plan.layers.inputs();
     if query.rows.is_empty() || !query.rows.len().is_multiple_of(inputs) {
         let reason = format!("{} encrypted values are no rows of {inputs} features", query.rows.len());
@@ -58,24 +59,13 @@ pub fn classify(engine: &Engine, cloud: CloudState, key: KeyState, query: &Query
         |channel| {
             let masks = MaskSource::Private(cloud.masks);
             let pool = PoolOptions::default();
-            let mut server = CloudServer::connect(engine, channel, &cloud.config, &cloud.server_key, masks, pool)?;
-            server.restore(cloud.model)?;
-            server.classify(query.number, &query.rows, &query.reader)
+            let mut server = Cloud::connect(engine, channel, &cloud.config, &cloud.server_key, masks, pool)?;
+            server.classify_with(engine, cloud.model, query.number, &query.rows, &query.reader)
         },
         |channel| {
             let masks = MaskSource::Private(MaskKey::from_os());
-            let mut server = KeyServer::connect(engine, channel, &key.config, key.key, masks)?;
-            server.run(Activity::Classify { query: query.number, rows }, &query.reader)
+            let mut server = Key::connect(engine, channel, &key.config, key.key, masks)?;
+            server.classify_with_stored(query.number, rows, &query.reader)
         },
     )
-}
-
-/// P2 refuses a stranger before any work is done; the key switch at the end would refuse it too.
-fn require_reader(config: &JobConfig, reader: &PublicKey) -> Result<(), ProtocolError> {
-    let allowed =
-        |known: &crate::protocol::config::Reader| known.key_id == reader.id() && known.may_read(Reading::Answers);
-    if config.readers.iter().any(allowed) {
-        return Ok(());
-    }
-    Err(ProtocolError::ReaderRefused { reader: reader.id().to_string(), what: Reading::Answers.name() })
 }

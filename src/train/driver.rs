@@ -8,9 +8,9 @@ use crate::mask::MaskKey;
 use crate::mlp::metrics::{correct, labels_of, mean_loss};
 use crate::mlp::{Batches, FixedModel, FloatNetwork, Twin, twin};
 use crate::net::{Channel, Traffic};
-use crate::paillier::{PublicKey, SecretKey};
+use crate::paillier::SecretKey;
 use crate::protocol::config::{JobConfig, Reader};
-use crate::protocol::element::{CloudServer, EncryptedModel, KeyServer, MaskSource, PoolOptions};
+use crate::protocol::element::{EncryptedModel, MaskSource, PoolOptions};
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::{self, Activity};
 
@@ -18,7 +18,8 @@ use super::evaluation::evaluate;
 use super::observer::{Event, Observer};
 use super::owner::saturating_i64;
 use super::parties::run_both;
-use super::rows::{EncryptedRows, JobData};
+use super::rows::JobData;
+use super::servers::{Cloud, Key};
 use super::{Classified, EpochFigures, Owner};
 
 /// A training and everything it needs.
@@ -101,8 +102,9 @@ pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Er
             run.finish()
         },
         move |channel| {
-            let mut server = KeyServer::connect(&engine, channel, &config, server_key, key_masks)?;
-            activities.iter().try_for_each(|activity| server.run(*activity, &owner_key))
+            let mut server = Key::connect(&engine, channel, &config, server_key, key_masks)?;
+            activities.iter().try_for_each(|activity| server.run(*activity, &owner_key))?;
+            server.store_model()
         },
     )
 }
@@ -119,7 +121,7 @@ struct Run<'a> {
     job: &'a TrainJob,
     batches: &'a Batches,
     observer: &'a mut dyn Observer,
-    server: CloudServer,
+    server: Cloud,
     /// The twin, the baseline and the model as last read; there from epoch 0 on.
     open: Option<Open>,
     /// Steps of the current epoch.
@@ -162,8 +164,8 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let masks = mask_source(job.seed, "P1");
         let server_key = job.server_key.public_key();
-        let mut server = CloudServer::connect(&job.engine, channel, &job.config, server_key, masks, job.pool)?;
-        let sent = submit(job, &mut server, server_key, observer)?;
+        let mut server = Cloud::connect(&job.engine, channel, &job.config, server_key, masks, job.pool)?;
+        let sent = submit(job, &mut server, observer)?;
         Ok(Run {
             job,
             batches,
@@ -191,7 +193,7 @@ impl<'a> Run<'a> {
             Activity::InitialWeights => {
                 self.server.initial_weights()?;
                 self.setup += started.elapsed();
-                self.pool_level_start = self.server.pool().level();
+                self.pool_level_start = self.server.pool().level;
                 self.setup_bytes += both_ways(&self.server.traffic().since(&before));
             }
             Activity::RefreshBatch { batch } => {
@@ -252,9 +254,8 @@ impl<'a> Run<'a> {
     }
 
     fn read_loss(&mut self, epoch: u64, rows: usize) -> Result<(), Error> {
-        let encrypted = self.server.read_loss(epoch, rows, self.job.owner.public_key())?;
-        let opened = self.job.owner.open(&encrypted)?;
-        let loss_sum = opened[0].to_i128().unwrap_or(i128::MAX);
+        let opened = self.server.read_loss(epoch, rows, &self.job.owner)?;
+        let loss_sum = opened.to_i128().unwrap_or(i128::MAX);
         let fraction_bits = self.job.config.plan.fixed.fraction_bits();
         self.epoch.running_loss = Some(mean_loss(loss_sum, rows as u64, fraction_bits));
         if self.open.as_ref().is_some_and(|open| open.twin.is_some()) {
@@ -264,8 +265,7 @@ impl<'a> Run<'a> {
     }
 
     fn read_model(&mut self, epoch: u64) -> Result<(), Error> {
-        let encrypted = self.server.read_model(epoch, self.job.owner.public_key())?;
-        let model = self.job.owner.open_model(&self.job.config.plan.layers, &encrypted)?;
+        let model = self.server.read_model(epoch, &self.job.owner)?;
         let open = match self.open.take() {
             Some(open) => Open { model, ..open },
             None => self.open_initial(model)?,
@@ -313,8 +313,7 @@ impl<'a> Run<'a> {
         let (Some(data), Some(open)) = (self.job.data.plain(), &self.open) else { return Ok(()) };
         let members: Vec<usize> = (0..rows).collect();
         let test = data.test.select(&members);
-        let queries = self.job.owner.encrypt_features(&test, self.job.server_key.public_key())?;
-        let answers = self.server.classify(query, &queries, self.job.owner.public_key())?;
+        let answers = self.server.classify_plain(query, &test, &self.job.owner)?;
         let scores: Vec<i64> = self.job.owner.open(&answers)?.iter().map(saturating_i64).collect();
         let step = Activity::query_step(query);
         let expected = twin::forward(plan, &open.model, &self.server.twin_rounding(), step, &test.features, rows)?;
@@ -327,8 +326,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Outcome, Error> {
-        let (Some(open), Some(model)) = (self.open, self.server.model().cloned()) else {
+    fn finish(mut self) -> Result<Outcome, Error> {
+        let (Some(open), Some(model)) = (self.open, self.server.stored_model()?) else {
             return Err(Error::Usage("the schedule was empty".into()));
         };
         let pool = self.server.pool();
@@ -343,7 +342,7 @@ impl<'a> Run<'a> {
             setup: self.setup,
             setup_bytes: self.setup_bytes,
             evaluation: self.evaluation,
-            pool_counts: (pool.hits(), pool.misses()),
+            pool_counts: (pool.hits, pool.misses),
             twin_equal,
             classified: self.classified,
             model,
@@ -353,27 +352,15 @@ impl<'a> Run<'a> {
 }
 
 /// The user's rows go to P1, encrypted; how many bytes that is.
-fn submit(
-    job: &TrainJob,
-    server: &mut CloudServer,
-    server_key: &PublicKey,
-    observer: &mut dyn Observer,
-) -> Result<u64, Error> {
-    let EncryptedRows { features, targets } = match &job.data {
-        JobData::Encrypted(rows) => rows.clone(),
+fn submit(job: &TrainJob, server: &mut Cloud, observer: &mut dyn Observer) -> Result<u64, Error> {
+    match &job.data {
+        JobData::Encrypted(rows) => server.submit_encrypted(&job.engine, rows),
         JobData::Plain(data) => {
-            let plan = &job.config.plan;
-            let classes = plan.layers.outputs();
-            observer.event(Event::Encrypting { values: data.train.rows() * (plan.layers.inputs() + classes) });
-            EncryptedRows {
-                features: job.owner.encrypt_features(&data.train, server_key)?,
-                targets: job.owner.encrypt_targets(&data.train, classes, plan.fixed.one(), server_key)?,
-            }
+            let layers = &job.config.plan.layers;
+            observer.event(Event::Encrypting { values: data.train.rows() * (layers.inputs() + layers.outputs()) });
+            server.submit_plain(&job.owner, &data.train)
         }
-    };
-    let sent = (features.len() + targets.len()) * server_key.ciphertext_len_bytes();
-    server.submit(features, targets);
-    Ok(sent as u64)
+    }
 }
 
 fn both_ways(traffic: &Traffic) -> u64 {

@@ -10,6 +10,7 @@ mod observer;
 mod owner;
 mod parties;
 mod rows;
+mod servers;
 
 pub use classification::{CloudState, KeyState, Query, classify};
 pub use driver::{Outcome, TrainJob, run};

@@ -4,13 +4,11 @@ use rug::Integer;
 
 use crate::arith::Engine;
 use crate::error::Error;
-use crate::mlp::metrics::one_hot;
 use crate::mlp::{FixedModel, Layers};
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::protocol::packed::{InputLayout, ResultLayout};
 use crate::rng::SecureRng;
 use crate::secret::SecretIntegers;
-
-use super::LabelledRows;
 
 /// A data owner with its own key pair for what comes back.
 pub struct Owner {
@@ -29,20 +27,20 @@ impl Owner {
         self.key.public_key()
     }
 
-    /// Features \[rows\]\[columns\] under P2's key.
-    pub fn encrypt_features(&self, rows: &LabelledRows, server_key: &PublicKey) -> Result<Ciphertexts, Error> {
-        self.encrypt(&rows.features, server_key)
+    /// Values under P2's key, a ciphertext each.
+    pub fn encrypt(&self, values: &[i64], server_key: &PublicKey) -> Result<Ciphertexts, Error> {
+        let values: SecretIntegers = values.iter().map(|value| Integer::from(*value)).collect();
+        Ok(server_key.encrypt_many(&self.engine, &values, &mut SecureRng::from_os())?)
     }
 
-    /// One-hot targets \[rows\]\[classes\], `one` being 1 in fixed point, under P2's key.
-    pub fn encrypt_targets(
+    /// Rows under P2's key, many values a ciphertext.
+    pub fn encrypt_packed(
         &self,
-        rows: &LabelledRows,
-        classes: usize,
-        one: i64,
+        values: &[i64],
+        layout: InputLayout,
         server_key: &PublicKey,
     ) -> Result<Ciphertexts, Error> {
-        self.encrypt(&one_hot(&rows.labels, classes, one), server_key)
+        Ok(server_key.encrypt_many(&self.engine, &layout.pack(values), &mut SecureRng::from_os())?)
     }
 
     /// Opens numbers that came back.
@@ -53,10 +51,17 @@ impl Owner {
         Ok(self.key.decrypt_many(&self.engine, answers)?.into_iter().collect())
     }
 
-    /// Opens a model that came back flattened, weights and biases layer by layer.
-    pub fn open_model(&self, layers: &Layers, parameters: &Ciphertexts) -> Result<FixedModel, Error> {
-        let values = self.open(parameters)?;
-        let mut values = values.iter().map(saturating_i64);
+    /// Opens numbers that came back packed.
+    ///
+    /// # Errors
+    /// If they are under another key, or out of range.
+    pub fn open_packed(&self, answers: &Ciphertexts, layout: ResultLayout) -> Result<SecretIntegers, Error> {
+        Ok(layout.unpack(&self.open(answers)?)?)
+    }
+
+    /// A model from its parameters, weights and biases layer by layer.
+    pub(super) fn model(&self, layers: &Layers, parameters: &SecretIntegers) -> Result<FixedModel, Error> {
+        let mut values = parameters.iter().map(saturating_i64);
         let mut model = FixedModel { weights: Vec::new(), biases: Vec::new() };
         for layer in 0..layers.weight_layers() {
             model.weights.push(values.by_ref().take(layers.fan_in(layer) * layers.fan_out(layer)).collect());
@@ -64,11 +69,6 @@ impl Owner {
         }
         model.check_shape(layers)?;
         Ok(model)
-    }
-
-    fn encrypt(&self, values: &[i64], server_key: &PublicKey) -> Result<Ciphertexts, Error> {
-        let values: SecretIntegers = values.iter().map(|value| Integer::from(*value)).collect();
-        Ok(server_key.encrypt_many(&self.engine, &values, &mut SecureRng::from_os())?)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::data::{DataError, Dataset, Scaler, ScalingKind, split};
 use crate::error::Error;
 use crate::fixed::FixedPoint;
 use crate::mlp::batches::gather;
+use crate::mlp::metrics::one_hot;
 use crate::paillier::Ciphertexts;
 
 /// Features and labels of one part of a data set.
@@ -50,6 +51,11 @@ impl LabelledRows {
         self.labels.len()
     }
 
+    /// One-hot targets \[rows\]\[classes\], `one` being 1 in fixed point.
+    pub fn targets(&self, classes: usize, one: i64) -> Vec<i64> {
+        one_hot(&self.labels, classes, one)
+    }
+
     /// The rows `members`, in that order.
     pub fn select(&self, members: &[usize]) -> LabelledRows {
         LabelledRows {
@@ -61,7 +67,7 @@ impl LabelledRows {
     }
 }
 
-/// Rows to train on that came encrypted under P2's key.
+/// Rows to train on that came encrypted under P2's key, a ciphertext a value.
 #[derive(Clone)]
 pub struct EncryptedRows {
     /// \[rows\]\[columns\].

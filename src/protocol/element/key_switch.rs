@@ -9,8 +9,7 @@ use rug::Integer;
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::paillier::{Ciphertexts, PublicKey};
-use crate::protocol::ProtocolError;
-use crate::protocol::config::Reading;
+use crate::protocol::config::{Reading, require_reader};
 use crate::protocol::message::{Operation, Place};
 use crate::secret::SecretIntegers;
 
@@ -42,9 +41,7 @@ pub(super) fn answer(
     reader: &PublicKey,
     what: Reading,
 ) -> Result<(), Error> {
-    if !side.readers.iter().any(|allowed| allowed.key_id == reader.id() && allowed.may_read(what)) {
-        return Err(ProtocolError::ReaderRefused { reader: reader.id().to_string(), what: what.name() }.into());
-    }
+    require_reader(&side.readers, reader.id(), what)?;
     let blinded = side.recv(place, Operation::Switch, count)?;
     let values = side.open(place, &blinded, value_bits)?;
     let switched = reader.encrypt_rn_many(&side.engine, &values, &mut side.rng)?;

@@ -1,0 +1,263 @@
+//! One face for both protocols: what the driver and a query ask of the servers, whichever the job has chosen.
+
+use rug::Integer;
+
+use crate::arith::Engine;
+use crate::error::Error;
+use crate::mlp::FixedModel;
+use crate::net::{Channel, Traffic};
+use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::protocol::config::{JobConfig, Protocol};
+use crate::protocol::element::{self, EncryptedModel, MaskSource, PhaseTimes, PoolOptions};
+use crate::protocol::packed::{self, InputLayout};
+use crate::protocol::rounding::MaskRounding;
+use crate::protocol::schedule::Activity;
+use crate::rng::SecureRng;
+
+use super::{EncryptedRows, LabelledRows, Owner};
+
+/// P1 of either protocol.
+pub(super) struct Cloud {
+    config: JobConfig,
+    server_key: PublicKey,
+    server: CloudServer,
+}
+
+enum CloudServer {
+    Element(Box<element::CloudServer>),
+    Packed(Box<packed::CloudServer>),
+}
+
+/// How full P1's pool of randomisers is and was; all zero where there is none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct PoolState {
+    pub level: usize,
+    pub hits: u64,
+    pub misses: u64,
+}
+
+impl Cloud {
+    /// Connects P1; where the protocol gives it a key pair of its own, it makes one.
+    pub fn connect(
+        engine: &Engine,
+        channel: Channel,
+        config: &JobConfig,
+        key: &PublicKey,
+        masks: MaskSource,
+        pool: PoolOptions,
+    ) -> Result<Self, Error> {
+        let server = match config.protocol {
+            Protocol::Element => {
+                let server = element::CloudServer::connect(engine, channel, config, key, masks, pool)?;
+                CloudServer::Element(Box::new(server))
+            }
+            Protocol::Packed => {
+                let own = SecretKey::generate(engine, config.key_bits, &mut SecureRng::from_os())?;
+                let server = packed::CloudServer::connect(engine, channel, config, key, own, masks)?;
+                CloudServer::Packed(Box::new(server))
+            }
+        };
+        Ok(Cloud { config: config.clone(), server_key: key.clone(), server })
+    }
+
+    /// Takes over rows that `owner` encrypts as the protocol wants them; how many bytes that is.
+    pub fn submit_plain(&mut self, owner: &Owner, rows: &LabelledRows) -> Result<u64, Error> {
+        let plan = &self.config.plan;
+        let targets = rows.targets(plan.layers.outputs(), plan.fixed.one());
+        let (features, targets) = match self.config.protocol {
+            Protocol::Element => {
+                (owner.encrypt(&rows.features, &self.server_key)?, owner.encrypt(&targets, &self.server_key)?)
+            }
+            Protocol::Packed => {
+                let layouts = (InputLayout::features(&self.config)?, InputLayout::targets(&self.config)?);
+                let features = owner.encrypt_packed(&rows.features, layouts.0, &self.server_key)?;
+                (features, owner.encrypt_packed(&targets, layouts.1, &self.server_key)?)
+            }
+        };
+        let sent = (features.len() + targets.len()) * self.server_key.ciphertext_len_bytes();
+        self.submit(features, targets);
+        Ok(sent as u64)
+    }
+
+    /// Takes over rows that came with a ciphertext a value; how many bytes that is.
+    pub fn submit_encrypted(&mut self, engine: &Engine, rows: &EncryptedRows) -> Result<u64, Error> {
+        let sent = (rows.features.len() + rows.targets.len()) * self.server_key.ciphertext_len_bytes();
+        let (features, targets) = match self.config.protocol {
+            Protocol::Element => (rows.features.clone(), rows.targets.clone()),
+            Protocol::Packed => (
+                InputLayout::features(&self.config)?.pack_encrypted(engine, &rows.features)?,
+                InputLayout::targets(&self.config)?.pack_encrypted(engine, &rows.targets)?,
+            ),
+        };
+        self.submit(features, targets);
+        Ok(sent as u64)
+    }
+
+    fn submit(&mut self, features: Ciphertexts, targets: Ciphertexts) {
+        match &mut self.server {
+            CloudServer::Element(server) => server.submit(features, targets),
+            CloudServer::Packed(server) => server.submit(features, targets),
+        }
+    }
+
+    pub fn initial_weights(&mut self) -> Result<(), Error> {
+        match &mut self.server {
+            CloudServer::Element(server) => server.initial_weights(),
+            CloudServer::Packed(server) => server.initial_weights(),
+        }
+    }
+
+    pub fn refresh_batch(&mut self, batch: usize) -> Result<(), Error> {
+        match &mut self.server {
+            CloudServer::Element(server) => server.refresh_batch(batch),
+            CloudServer::Packed(server) => server.refresh_batch(batch),
+        }
+    }
+
+    pub fn step(&mut self, step: u64, batch: usize) -> Result<PhaseTimes, Error> {
+        match &mut self.server {
+            CloudServer::Element(server) => server.step(step, batch),
+            CloudServer::Packed(server) => server.step(step, batch),
+        }
+    }
+
+    /// The sum of squared differences of an epoch over `rows` rows, as `owner` opens it.
+    pub fn read_loss(&mut self, epoch: u64, rows: usize, owner: &Owner) -> Result<Integer, Error> {
+        let reader = owner.public_key();
+        let opened = match &mut self.server {
+            CloudServer::Element(server) => owner.open(&server.read_loss(epoch, rows, reader)?)?,
+            CloudServer::Packed(server) => {
+                let layout = packed::loss_layout(&self.config, reader.key_bits(), rows)?;
+                owner.open_packed(&server.read_loss(epoch, rows, reader)?, layout)?
+            }
+        };
+        Ok(opened[0].clone())
+    }
+
+    /// The model as `owner` opens it.
+    pub fn read_model(&mut self, epoch: u64, owner: &Owner) -> Result<FixedModel, Error> {
+        let reader = owner.public_key();
+        let parameters = match &mut self.server {
+            CloudServer::Element(server) => owner.open(&server.read_model(epoch, reader)?)?,
+            CloudServer::Packed(server) => {
+                let layout = packed::model_layout(&self.config, reader.key_bits())?;
+                owner.open_packed(&server.read_model(epoch, reader)?, layout)?
+            }
+        };
+        owner.model(&self.config.plan.layers, &parameters)
+    }
+
+    /// Scores \[rows\]\[outputs\] under the key of `reader`, a ciphertext a score, of rows that `owner` encrypts.
+    pub fn classify_plain(&mut self, query: u64, rows: &LabelledRows, owner: &Owner) -> Result<Ciphertexts, Error> {
+        let reader = owner.public_key();
+        match &mut self.server {
+            CloudServer::Element(server) => {
+                server.classify(query, &owner.encrypt(&rows.features, &self.server_key)?, reader)
+            }
+            CloudServer::Packed(server) => {
+                let layout = InputLayout::features(&self.config)?;
+                server.classify(query, &owner.encrypt_packed(&rows.features, layout, &self.server_key)?, reader)
+            }
+        }
+    }
+
+    /// Scores \[rows\]\[outputs\] under the key of `reader` by a stored model, of rows with a ciphertext a value.
+    pub fn classify_with(
+        &mut self,
+        engine: &Engine,
+        model: EncryptedModel,
+        query: u64,
+        rows: &Ciphertexts,
+        reader: &PublicKey,
+    ) -> Result<Ciphertexts, Error> {
+        match &mut self.server {
+            CloudServer::Element(server) => {
+                server.restore(model)?;
+                server.classify(query, rows, reader)
+            }
+            CloudServer::Packed(server) => {
+                let rows = InputLayout::features(&self.config)?.pack_encrypted(engine, rows)?;
+                server.restore(&model, query)?;
+                server.classify(query, &rows, reader)
+            }
+        }
+    }
+
+    /// The model as it stays at P1.
+    pub fn stored_model(&mut self) -> Result<Option<EncryptedModel>, Error> {
+        match &mut self.server {
+            CloudServer::Element(server) => Ok(server.model().cloned()),
+            CloudServer::Packed(server) => server.store_model().map(Some),
+        }
+    }
+
+    pub fn traffic(&self) -> Traffic {
+        match &self.server {
+            CloudServer::Element(server) => server.traffic(),
+            CloudServer::Packed(server) => server.traffic(),
+        }
+    }
+
+    pub fn twin_rounding(&self) -> MaskRounding {
+        match &self.server {
+            CloudServer::Element(server) => server.twin_rounding(),
+            CloudServer::Packed(server) => server.twin_rounding(),
+        }
+    }
+
+    pub fn pool(&self) -> PoolState {
+        match &self.server {
+            CloudServer::Element(server) => {
+                let pool = server.pool();
+                PoolState { level: pool.level(), hits: pool.hits(), misses: pool.misses() }
+            }
+            CloudServer::Packed(_) => PoolState::default(),
+        }
+    }
+}
+
+/// P2 of either protocol.
+pub(super) enum Key {
+    Element(Box<element::KeyServer>),
+    Packed(Box<packed::KeyServer>),
+}
+
+impl Key {
+    pub fn connect(
+        engine: &Engine,
+        channel: Channel,
+        config: &JobConfig,
+        key: SecretKey,
+        masks: MaskSource,
+    ) -> Result<Self, Error> {
+        Ok(match config.protocol {
+            Protocol::Element => {
+                Key::Element(Box::new(element::KeyServer::connect(engine, channel, config, key, masks)?))
+            }
+            Protocol::Packed => Key::Packed(Box::new(packed::KeyServer::connect(engine, channel, config, key, masks)?)),
+        })
+    }
+
+    pub fn run(&mut self, activity: Activity, reader: &PublicKey) -> Result<(), Error> {
+        match self {
+            Key::Element(server) => server.run(activity, reader),
+            Key::Packed(server) => server.run(activity, reader),
+        }
+    }
+
+    /// Its part of [`Cloud::stored_model`].
+    pub fn store_model(&mut self) -> Result<(), Error> {
+        match self {
+            Key::Element(_) => Ok(()),
+            Key::Packed(server) => server.store_model(),
+        }
+    }
+
+    /// Its part of [`Cloud::classify_with`].
+    pub fn classify_with_stored(&mut self, query: u64, rows: usize, reader: &PublicKey) -> Result<(), Error> {
+        if let Key::Packed(server) = self {
+            server.restore(query)?;
+        }
+        self.run(Activity::Classify { query, rows }, reader)
+    }
+}
