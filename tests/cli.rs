@@ -276,7 +276,7 @@ fn usage_errors_end_with_2() {
         ("train --data xor", "--out"),
         ("train --data xor --layers 2 --out o", "layers"),
         ("train --data xor --comparison dgk --out o", "blinded"),
-        ("train --data xor --protocol packed --out o", "element"),
+        ("train --data xor --protocol batched --out o", "packed"),
         ("train --data xor --bound weight=3 --out o", "weights"),
         ("train --data xor --engine abacus --out o", "abacus"),
         ("train --data xor --threads 0 --out o", "threads"),

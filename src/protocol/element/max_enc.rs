@@ -39,9 +39,9 @@ pub(crate) struct Blind {
     /// s = -1.
     pub(crate) negative: Choice,
     /// rho.
-    pub(super) factor: u64,
+    pub(crate) factor: u64,
     /// u.
-    pub(super) offset: i64,
+    pub(crate) offset: i64,
 }
 
 impl Blind {

@@ -161,7 +161,7 @@ impl TestRun {
     }
 
     /// Trains with both servers and with the twin.
-    pub fn record(&self) -> Record {
+    pub(super) fn record(&self) -> Record {
         let masks = MaskKey::from_experiment_seed(self.seed, "P1");
         let (twin, initial, models) = self.twin(&masks);
         let (cloud, at_key_server, randomized) = self.servers(&masks).unwrap();

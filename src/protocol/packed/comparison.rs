@@ -50,6 +50,8 @@ pub(super) fn finish(side: &mut Side, place: Place, share: &Share) -> Result<Vec
     let opened = side.recv_opened(place, Operation::Compare, layout.per_row())?;
     let known = layout.pack(&share.flat().map(|_, own| Integer::from(own << EXPONENT_OFFSET_BITS)));
     let blinded = side.unpack(place, layout, &opened, &known, side.widths.bounds.compared_bits())?;
+    #[cfg(test)]
+    side.witness.seen.push((place, blinded.clone(), layout.slots.slot_bits));
     // Never 2^(w-1) itself: the top bit is the sign.
     let slot_bits = layout.slots.slot_bits;
     Ok(blinded.values().iter().map(|value| bit(value, slot_bits - 1, slot_bits)).collect())

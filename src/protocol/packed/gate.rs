@@ -91,6 +91,8 @@ pub(super) fn answer(
     let raised = layout.pack(&Share::new(1, count, bits.iter().map(raised).collect()));
     let mixed = side.unpack_masked(place, layout, &opened, &raised, share_bits + 1)?;
     let masks = side.masks(place, Purpose::Refresh, value_bits, (share.rows(), share.columns()), MaskOrder::AsItLies);
+    #[cfg(test)]
+    side.witness.gated.push((place, share.clone(), bits.to_vec()));
     let reply_bits = side.widths.gate_reply_bits(value_bits);
     let reply = masks.map(|k, mask| {
         let masked = Integer::from(mask + &mixed.values()[k]);
@@ -109,6 +111,8 @@ pub(super) fn finish(
     masks: &Share,
     value_bits: u32,
 ) -> Result<Share, Error> {
+    #[cfg(test)]
+    side.witness.gated.push((place, share.clone(), bits.to_vec()));
     let reply_bits = side.widths.gate_reply_bits(value_bits);
     let reply = side.recv_clear(place, Operation::Gate, share.rows(), share.columns(), reply_bits)?;
     let gated = reply.map(|k, value| {

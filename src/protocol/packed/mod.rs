@@ -13,6 +13,8 @@ mod input;
 mod key_server;
 mod key_switch;
 mod loss;
+#[cfg(test)]
+mod operation_tests;
 mod product;
 mod refresh;
 mod share;
@@ -23,6 +25,8 @@ mod state;
 mod test_run;
 #[cfg(test)]
 mod twin_tests;
+#[cfg(test)]
+mod view_tests;
 mod widths;
 
 pub use cloud_server::CloudServer;

@@ -47,6 +47,8 @@ impl Side {
     ) -> Share {
         let masks = self.masks.at(place.position(purpose));
         let span_bits = value_bits + self.widths.sigma();
+        #[cfg(test)]
+        let span_bits = self.witness.span_bits(place, span_bits);
         let low = Integer::from(1) << value_bits;
         let mask = |element: usize| Integer::from(&*masks.element(element as u64).integer(span_bits) + &low);
         let element = |i: usize| match order {
@@ -96,6 +98,10 @@ impl Side {
         ciphertexts: &Ciphertexts,
         bits: u32,
     ) -> Result<(), Error> {
+        #[cfg(test)]
+        if self.witness.rerandomized(place, operation, ciphertexts, bits) {
+            return send_ciphertexts(&mut self.channel, &self.engine, place, operation, ciphertexts);
+        }
         let fresh = self.peer.rerandomize_many(&self.engine, ciphertexts, bits, &mut self.rng)?;
         send_ciphertexts(&mut self.channel, &self.engine, place, operation, &fresh)
     }
@@ -111,7 +117,7 @@ impl Side {
         let ciphertexts = recv_ciphertexts(&mut self.channel, &self.engine, place, operation, &key, count)?;
         let opened: SecretIntegers = self.own.decrypt_many(&self.engine, &ciphertexts)?.into_iter().collect();
         #[cfg(test)]
-        self.witness.opened.push((place, operation, opened.to_vec()));
+        self.witness.received.push((place, operation, ciphertexts));
         Ok(opened)
     }
 
@@ -137,7 +143,7 @@ impl Side {
     /// # Errors
     /// [`ProtocolError::OutOfRange`] if a slot holds what no allowed v and m add up to.
     pub fn unpack_masked(
-        &self,
+        &mut self,
         place: Place,
         layout: RowLayout,
         opened: &[Integer],
@@ -150,7 +156,9 @@ impl Side {
     }
 
     /// Refuses values that are no v + m with |v| < 2^value_bits.
-    pub fn require_masked(&self, place: Place, share: &Share, value_bits: u32) -> Result<(), Error> {
+    pub fn require_masked(&mut self, place: Place, share: &Share, value_bits: u32) -> Result<(), Error> {
+        #[cfg(test)]
+        self.witness.seen.push((place, share.clone(), value_bits));
         let limit = self.widths.bounds.masked_limit(value_bits);
         match share.values().iter().position(|value| value.is_negative() || *value >= limit) {
             None => Ok(()),

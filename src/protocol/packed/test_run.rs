@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 
 use rug::Integer;
+use subtle::Choice;
 
 use crate::error::Error;
-use crate::mask::{MaskKey, Purpose};
+use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::FixedModel;
 use crate::mlp::metrics::one_hot;
 use crate::mlp::twin::StepTrace;
@@ -22,13 +23,32 @@ use super::share::Share;
 use super::state::SharedModel;
 use super::{CloudServer, InputLayout, KeyServer};
 
-/// What one server did in the clear.
+/// What one server did in the clear, and a way to make it do wrong.
 #[derive(Default)]
 pub(super) struct Witness {
     pub drawn: Vec<DrawnMasks>,
-    /// Plaintexts that it opened.
-    pub opened: Vec<(Place, Operation, Vec<Integer>)>,
+    /// Ciphertexts under its own key that it opened.
+    pub received: Vec<(Place, Operation, Ciphertexts)>,
+    /// What was left of them, or of integers in clear, when it had taken off what it knows; and the bound of what the mask
+    /// hides.
+    pub seen: Vec<(Place, Share, u32)>,
+    /// Shares and bits that went into gates.
+    pub gated: Vec<(Place, Share, Vec<Choice>)>,
+    /// Results before their randomisers, and the length of these.
+    pub results: Vec<(Place, Operation, Ciphertexts, u32)>,
     pub steps: Vec<StepShares>,
+    pub fault: Option<Fault>,
+}
+
+/// Ways to get hiding wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The second mask of a tensor repeats the first.
+    ReusedMask,
+    /// Masks of gates have 4 random bits above their bound.
+    ShortGateMask,
+    /// Nothing is multiplied onto results.
+    NoRandomizer,
 }
 
 /// The masks of one tensor.
@@ -49,9 +69,25 @@ pub(super) struct StepShares {
 }
 
 impl Witness {
+    /// Records masks, after spoiling them if a test wants that.
     pub fn masks(&mut self, place: Place, purpose: Purpose, value_bits: u32, drawn: SecretIntegers) -> SecretIntegers {
-        self.drawn.push(DrawnMasks { place, purpose, value_bits, masks: drawn.to_vec() });
-        drawn
+        let mut masks = drawn.to_vec();
+        if self.fault == Some(Fault::ReusedMask) && masks.len() > 1 {
+            masks[1] = masks[0].clone();
+        }
+        self.drawn.push(DrawnMasks { place, purpose, value_bits, masks: masks.clone() });
+        masks.into_iter().collect()
+    }
+
+    pub fn span_bits(&self, place: Place, span_bits: u32) -> u32 {
+        let short = self.fault == Some(Fault::ShortGateMask) && place.phase == Phase::Gate;
+        if short { span_bits - 36 } else { span_bits }
+    }
+
+    /// Records a result; true if it shall leave as it is.
+    pub fn rerandomized(&mut self, place: Place, operation: Operation, result: &Ciphertexts, bits: u32) -> bool {
+        self.results.push((place, operation, result.clone(), bits));
+        self.fault == Some(Fault::NoRandomizer)
     }
 
     pub fn record_step(
@@ -76,6 +112,7 @@ pub(super) struct Record {
     pub twin: Vec<StepTrace>,
     /// The twin's model after each step.
     pub models: Vec<FixedModel>,
+    pub initial: FixedModel,
 }
 
 /// P1's pair for all tests.
@@ -85,15 +122,20 @@ pub(super) fn cloud_key() -> &'static SecretKey {
 }
 
 /// Trains with both servers and with the twin.
-pub(super) fn record(mut run: TestRun) -> Record {
-    run.config.protocol = Protocol::Packed;
-    let masks = MaskKey::from_experiment_seed(run.seed, "P1");
-    let (twin, _, models) = run.twin(&masks);
-    let (cloud, key, traffic) = servers(&run, masks).unwrap();
-    Record { cloud, key, traffic, twin, models }
+pub(super) fn record(run: TestRun) -> Record {
+    record_with(run, None)
 }
 
-fn servers(run: &TestRun, masks: MaskKey) -> Result<(Witness, Witness, Vec<Traffic>), Error> {
+/// The same with a fault at both servers.
+pub(super) fn record_with(mut run: TestRun, fault: Option<Fault>) -> Record {
+    run.config.protocol = Protocol::Packed;
+    let masks = MaskKey::from_experiment_seed(run.seed, "P1");
+    let (twin, initial, models) = run.twin(&masks);
+    let (cloud, key, traffic) = servers(&run, masks, fault).unwrap();
+    Record { cloud, key, traffic, twin, models, initial }
+}
+
+fn servers(run: &TestRun, masks: MaskKey, fault: Option<Fault>) -> Result<(Witness, Witness, Vec<Traffic>), Error> {
     let (engine, key) = (engine(run.threads), server_key());
     let (cloud_end, key_end) = Channel::local_pair();
     let activities = run.activities();
@@ -101,12 +143,14 @@ fn servers(run: &TestRun, masks: MaskKey) -> Result<(Witness, Witness, Vec<Traff
         let key_server = scope.spawn(|| -> Result<Witness, Error> {
             let masks = MaskSource::Experiment(MaskKey::from_experiment_seed(run.seed, "P2"));
             let mut server = KeyServer::connect(engine, key_end, &run.config, key.clone(), masks)?;
+            server.side.witness.fault = fault;
             activities.iter().try_for_each(|activity| server.run(*activity, key.public_key()))?;
             Ok(std::mem::take(&mut server.side.witness))
         });
         let source = MaskSource::Experiment(masks);
         let public_key = key.public_key();
         let mut server = CloudServer::connect(engine, cloud_end, &run.config, public_key, cloud_key().clone(), source)?;
+        server.side.witness.fault = fault;
         let (features, targets) = encrypted_rows(run)?;
         server.submit(features, targets);
         let mut traffic = Vec::new();

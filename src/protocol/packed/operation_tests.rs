@@ -1,0 +1,165 @@
+//! Each operation on random shares against plain arithmetic, the largest values of both signs among them.
+
+use rug::Integer;
+use subtle::Choice;
+
+use crate::error::Error;
+use crate::mask::{MaskKey, Phase};
+use crate::net::Channel;
+use crate::protocol::config::{JobConfig, Protocol};
+use crate::protocol::element::{MaskSource, engine, place, server_key, test_job};
+use crate::rng::SeededRng;
+
+use super::product::{answer, finish, offer, recv_factor, recv_offer, send_factor};
+use super::share::Share;
+use super::side::{MaskOrder, Side};
+use super::test_run::cloud_key;
+use super::{CloudServer, KeyServer, comparison, gate, loss};
+
+fn job() -> JobConfig {
+    JobConfig { protocol: Protocol::Packed, ..test_job("3,5,2", 20) }
+}
+
+/// Both servers do their part; what each ends with.
+fn in_parallel<A, B: Send>(
+    cloud: impl FnOnce(&mut Side) -> Result<A, Error>,
+    key: impl FnOnce(&mut Side) -> Result<B, Error> + Send,
+) -> (A, B) {
+    let (cloud_end, key_end) = Channel::local_pair();
+    let masks = || MaskSource::Private(MaskKey::from_os());
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let mut server = KeyServer::connect(engine(2), key_end, &job(), server_key().clone(), masks()).unwrap();
+            key(&mut server.side).unwrap()
+        });
+        let (public, own) = (server_key().public_key(), cloud_key().clone());
+        let mut server = CloudServer::connect(engine(2), cloud_end, &job(), public, own, masks()).unwrap();
+        let first = cloud(&mut server.side).unwrap();
+        (first, other.join().unwrap())
+    })
+}
+
+/// Values below 2^bits of either sign, the largest among them, and shares of them with |T1| < 2^share_bits.
+fn random(rng: &mut SeededRng, rows: usize, columns: usize, bits: u32, share_bits: u32) -> (Share, Share, Share) {
+    let largest: Integer = (Integer::from(1) << bits) - 1;
+    let mut signed = |bits: u32| rng.integer(bits) - rng.integer(bits);
+    let values = (0..rows * columns).map(|i| match i % 4 {
+        0 => largest.clone(),
+        1 => Integer::from(-&largest),
+        2 => Integer::new(),
+        _ => signed(bits),
+    });
+    let clear = Share::new(rows, columns, values.collect());
+    let first = Share::new(rows, columns, (0..rows * columns).map(|_| signed(share_bits - 1)).collect());
+    let second = clear.plus(&first);
+    (clear, first, second)
+}
+
+#[test]
+fn products_are_those_of_matrices() {
+    let rng = &mut SeededRng::new(1, "products");
+    let widths = super::widths::Widths::of_job(&job()).unwrap().forward(0);
+    for columns in [1, 7, 20] {
+        // Smaller factors than the bounds allow, so that the product stays below its own bound.
+        let (a, a1, a2) = random(rng, 5, 3, 14, widths.left_share);
+        let (x, x1, x2) = random(rng, 3, columns, 14, widths.right_share);
+        let at = place(0, Phase::Forward, 0);
+        let (masks, masked) = in_parallel(
+            |side| {
+                send_factor(side, at, widths.to_cloud_slot_bits(), &x1)?;
+                let theirs = recv_factor(side, at, widths.to_key_slot_bits(), 3, columns)?;
+                let offer = recv_offer(side, at, &widths, 5, columns)?;
+                answer(side, at, &widths, (&a1, &x1), &theirs, &offer, MaskOrder::Transposed)
+            },
+            |side| {
+                send_factor(side, at, widths.to_key_slot_bits(), &x2.negated())?;
+                let theirs = recv_factor(side, at, widths.to_cloud_slot_bits(), 3, columns)?;
+                let masks = offer(side, at, &widths, &a2, &theirs)?;
+                finish(side, at, &widths, &a2, &x2, &masks)
+            },
+        );
+        assert_eq!(masked.minus(&masks).values(), a.product(engine(2), &x).values(), "{columns} columns");
+    }
+}
+
+#[test]
+fn comparisons_and_gates_are_relu_and_its_derivative() {
+    let rng = &mut SeededRng::new(2, "gates");
+    let share_bits = super::widths::Widths::of_job(&job()).unwrap().sum_share();
+    for columns in [1, 20] {
+        let (y, y1, y2) = random(rng, 3, columns, 17, share_bits);
+        let (e, e1, e2) = random(rng, 3, columns, 17, share_bits - 1);
+        let at = |phase| place(0, phase, 1);
+        let ((tau, relu1, back1), (beta, relu2, back2)) = in_parallel(
+            |side| {
+                let tau = comparison::answer(side, at(Phase::Compare), &y1)?;
+                gate::send_bits(side, at(Phase::Gate), &tau)?;
+                gate::send_share(side, at(Phase::Gate), &y1, &tau)?;
+                let relu = gate::answer(side, at(Phase::Gate), &y1, &tau, 17)?;
+                gate::send_share(side, at(Phase::BackwardGate), &e1, &tau)?;
+                let back = gate::answer(side, at(Phase::BackwardGate), &e1, &tau, 17)?;
+                Ok((tau, relu, back))
+            },
+            |side| {
+                comparison::send_elements(side, at(Phase::Compare), &y2)?;
+                let beta = comparison::finish(side, at(Phase::Compare), &y2)?;
+                let bits = gate::recv_bits(side, at(Phase::Gate), beta.len())?;
+                let masks = gate::mix(side, at(Phase::Gate), &y2, &beta, &bits)?;
+                let relu = gate::finish(side, at(Phase::Gate), &y2, &beta, &masks, 17)?;
+                let masks = gate::mix(side, at(Phase::BackwardGate), &e2, &beta, &bits)?;
+                let back = gate::finish(side, at(Phase::BackwardGate), &e2, &beta, &masks, 17)?;
+                Ok((beta, relu, back))
+            },
+        );
+        let open = |k: usize| y.values()[k] > 0;
+        for (k, (tau, beta)) in tau.iter().zip(&beta).enumerate() {
+            assert_eq!(bool::from(*tau ^ *beta), open(k), "element {k}");
+        }
+        let gated = |values: &Share| values.map(|k, value| if open(k) { value.clone() } else { Integer::new() });
+        assert_eq!(relu2.minus(&relu1).values(), gated(&y).values());
+        assert_eq!(back2.minus(&back1).values(), gated(&e).values());
+    }
+}
+
+/// Every combination of the servers' bits, whatever the comparison would have given.
+#[test]
+fn a_gate_follows_the_exclusive_or_of_the_bits() {
+    let (y, y1, y2) = random(&mut SeededRng::new(3, "bits"), 4, 4, 17, 50);
+    let bits = |server: usize| (0..16).map(|k| Choice::from((k >> server & 1) as u8)).collect::<Vec<_>>();
+    let (tau, beta) = (bits(0), bits(1));
+    let at = place(0, Phase::Gate, 0);
+    let (first, second) = in_parallel(
+        |side| {
+            gate::send_bits(side, at, &tau)?;
+            gate::send_share(side, at, &y1, &tau)?;
+            gate::answer(side, at, &y1, &tau, 17)
+        },
+        |side| {
+            let bits = gate::recv_bits(side, at, 16)?;
+            let masks = gate::mix(side, at, &y2, &beta, &bits)?;
+            gate::finish(side, at, &y2, &beta, &masks, 17)
+        },
+    );
+    let expected = y.map(|k, value| if bool::from(tau[k] ^ beta[k]) { value.clone() } else { Integer::new() });
+    assert_eq!(second.minus(&first).values(), expected.values());
+}
+
+#[test]
+fn a_loss_is_the_sum_of_squares() {
+    let share_bits = super::widths::Widths::of_job(&job()).unwrap().output_delta_share();
+    let (delta, first, second) = random(&mut SeededRng::new(4, "loss"), 2, 20, 17, share_bits);
+    let at = place(0, Phase::Loss, 1);
+    let loss_bits = job().bounds().unwrap().loss_bits(20);
+    let (mask, masked) = in_parallel(
+        |side| {
+            let elements = loss::recv_elements(side, at, 40)?;
+            loss::answer(side, at, &first, &elements, loss_bits)
+        },
+        |side| {
+            loss::send_elements(side, at, &second)?;
+            loss::finish(side, at, &second, loss_bits)
+        },
+    );
+    let expected: Integer = delta.values().iter().map(|value| Integer::from(value.square_ref())).sum();
+    assert_eq!(masked.minus(&mask).values(), [expected]);
+}

@@ -1,0 +1,283 @@
+//! What each server sees, message by message: a masked value or a blinded comparison and nothing else; masks have the
+//! range of rule 2, fill it, and none comes twice; results leave under fresh randomisers of rule 1's length. The checks
+//! return what is wrong, and fail when a mask is reused, when the mask of a gate is short, and without randomisers.
+
+use std::collections::{HashMap, HashSet};
+
+use rug::Integer;
+use subtle::Choice;
+
+use crate::mask::{MaskKey, Phase, Purpose};
+use crate::mlp::TrainingPlan;
+use crate::paillier::Ciphertexts;
+use crate::protocol::element::{Blind, TestRun, engine, server_key};
+use crate::protocol::message::Place;
+
+use super::share::Share;
+use super::state::SharedModel;
+use super::test_run::{Fault, Record, Witness, cloud_key, record_with};
+
+const SIGMA: u32 = 40;
+
+struct View {
+    plan: TrainingPlan,
+    seed: u64,
+    record: Record,
+}
+
+fn view(fault: Option<Fault>) -> View {
+    let run = TestRun::on("xor", "2,6,4,2", 4, 6, 2);
+    View { plan: run.config.plan.clone(), seed: run.seed, record: record_with(run, fault) }
+}
+
+impl View {
+    /// T1 and T2 of one step's tensors.
+    fn shares(&self, step: u64, pick: impl Fn(&super::test_run::StepShares) -> &Share) -> (Share, Share) {
+        let step = step as usize;
+        (pick(&self.record.cloud.steps[step]).clone(), pick(&self.record.key.steps[step]).clone())
+    }
+
+    fn clear(&self, step: u64, pick: impl Fn(&super::test_run::StepShares) -> &Share) -> Share {
+        let (cloud, key) = self.shares(step, pick);
+        key.minus(&cloud)
+    }
+
+    /// Weights before the step.
+    fn weights(&self, step: u64, layer: usize) -> Share {
+        let models = &self.record.models;
+        let model = if step == 0 { &self.record.initial } else { &models[step as usize - 1] };
+        SharedModel::from_fixed(&self.plan.layers, model).weights[layer].clone()
+    }
+
+    /// A in the clear, and X1 and X2, of the product at `place`.
+    fn factors(&self, Place { step, phase, layer }: Place) -> (Share, Share, Share) {
+        let layer = usize::from(layer);
+        let below = self.shares(step, |step| &step.activations[layer]);
+        let deltas = self.shares(step, |step| &step.deltas[layer]);
+        match phase {
+            Phase::Forward => (self.weights(step, layer), below.0, below.1),
+            Phase::Backward => (self.weights(step, layer).transposed(), deltas.0, deltas.1),
+            Phase::Gradient => (deltas.1.minus(&deltas.0), below.0.transposed(), below.1.transposed()),
+            phase => panic!("{phase:?} multiplies no matrices"),
+        }
+    }
+
+    /// U of the gate at `place`.
+    fn mixed(&self, place: Place) -> Share {
+        let at = |witness: &Witness| {
+            let (_, share, bits) = witness.gated.iter().find(|(at, ..)| *at == place).unwrap();
+            (share.clone(), bits.iter().map(|bit| i32::from(bit.unwrap_u8())).collect::<Vec<_>>())
+        };
+        let ((first, tau), (second, beta)) = (at(&self.record.cloud), at(&self.record.key));
+        let mixed = first.map(|k, first| {
+            Integer::from(beta[k] * (2 * tau[k] - 1)) * first
+                + Integer::from(tau[k] * (1 - 2 * beta[k])) * &second.values()[k]
+        });
+        mixed.flat()
+    }
+
+    /// P1 sees A X1 under P2's mask, and U under P2's mask: no more of any product, and of no gate its bit.
+    fn check_cloud(&self) -> Result<(), String> {
+        for (place, seen, value_bits) in &self.record.cloud.seen {
+            let hidden = match place.phase {
+                Phase::Gate | Phase::BackwardGate => self.mixed(*place),
+                _ => {
+                    let (left, first, _) = self.factors(*place);
+                    left.product(engine(2), &first)
+                }
+            };
+            masked(&self.record.key, *place, Purpose::Left, seen, &hidden, *value_bits)?;
+        }
+        let phases: HashSet<Phase> = self.record.cloud.seen.iter().map(|(place, ..)| place.phase).collect();
+        if phases.len() == 5 { Ok(()) } else { Err(format!("P1 saw {phases:?} only")) }
+    }
+
+    /// P2 sees every value under P1's mask, and blinded comparisons.
+    fn check_key(&self) -> Result<(), String> {
+        let mut before = HashMap::new();
+        for (place, seen, value_bits) in &self.record.key.seen {
+            let (step, layer) = (place.step, usize::from(place.layer));
+            let earlier = before.entry(*place).or_insert(0);
+            let (purpose, hidden) = match (place.phase, *earlier) {
+                (Phase::Input, _) => {
+                    *earlier += 1;
+                    continue;
+                }
+                (Phase::Compare, _) => {
+                    self.check_comparison(*place, seen, *value_bits)?;
+                    continue;
+                }
+                (Phase::Gate, _) => (Purpose::Refresh, self.clear(step, |step| &step.activations[layer + 1])),
+                (Phase::BackwardGate, _) => (Purpose::Refresh, self.clear(step, |step| &step.deltas[layer - 1])),
+                (Phase::Loss, _) => {
+                    let delta = self.clear(step, |step| &step.deltas[layer]);
+                    let sum = delta.values().iter().map(|value| Integer::from(value.square_ref())).sum::<Integer>();
+                    (Purpose::Refresh, Share::new(1, 1, [sum].into_iter().collect()))
+                }
+                (Phase::BiasGradient, 0) => {
+                    (Purpose::Division, self.clear(step, |step| &step.deltas[layer]).row_sums())
+                }
+                (Phase::BiasGradient, _) => (Purpose::Refresh, self.clear(step, |step| &step.model.biases[layer])),
+                (Phase::Gradient, 1) => (Purpose::Refresh, self.clear(step, |step| &step.model.weights[layer])),
+                _ => {
+                    let (left, first, second) = self.factors(*place);
+                    (Purpose::Division, left.product(engine(2), &second.minus(&first)))
+                }
+            };
+            *earlier += 1;
+            masked(&self.record.cloud, *place, purpose, seen, &hidden, *value_bits)?;
+        }
+        let phases: HashSet<Phase> = self.record.key.seen.iter().map(|(place, ..)| place.phase).collect();
+        if phases.len() == 9 { Ok(()) } else { Err(format!("P2 saw {phases:?} only")) }
+    }
+
+    /// Each value is s (rho (2a - 1) + u) + 2^(w-1) of its element.
+    fn check_comparison(&self, place: Place, seen: &Share, slot_bits: u32) -> Result<(), String> {
+        let masks = MaskKey::from_experiment_seed(self.seed, "P1").at(place.position(Purpose::Comparison));
+        let sums = self.clear(place.step, |step| &step.sums[usize::from(place.layer)]).flat();
+        let expected = sums.map(|element, value| {
+            let blind = Blind::draw(&mut masks.element(element as u64));
+            let sign = 1 - 2 * i64::from(blind.negative.unwrap_u8());
+            let plain = Integer::from(blind.factor) * (Integer::from(2 * value) - 1) + blind.offset;
+            plain * sign + (Integer::from(1) << (slot_bits - 1))
+        });
+        match expected.values() == seen.values() {
+            true => Ok(()),
+            false => Err(format!("{place}: a value is not its blinded comparison")),
+        }
+    }
+}
+
+/// `seen` is the other's recorded masks plus `hidden`, which are within the bound that the masks were drawn for.
+fn masked(
+    drawer: &Witness,
+    place: Place,
+    purpose: Purpose,
+    seen: &Share,
+    hidden: &Share,
+    value_bits: u32,
+) -> Result<(), String> {
+    let drawn = drawer.drawn.iter().find(|drawn| (drawn.place, drawn.purpose) == (place, purpose)).unwrap();
+    if drawn.value_bits != value_bits {
+        return Err(format!("{place}: masks for {} bits where {value_bits} are due", drawn.value_bits));
+    }
+    assert_eq!(seen.values().len(), hidden.values().len(), "{place}");
+    for (i, (seen, hidden)) in seen.values().iter().zip(hidden.values()).enumerate() {
+        if *seen != Integer::from(hidden + &drawn.masks[i]) {
+            return Err(format!("{place}, {purpose:?} {i}: not its mask plus the value"));
+        }
+        if hidden.significant_bits() > value_bits {
+            return Err(format!("{place}, {purpose:?} {i}: a value of more than {value_bits} bits"));
+        }
+    }
+    Ok(())
+}
+
+/// Masks are in the range of rule 2, fill it, and none comes twice.
+fn check_masks(witness: &Witness) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    let mut top_bits: HashMap<(Phase, u32), (usize, usize)> = HashMap::new();
+    for drawn in &witness.drawn {
+        let low = Integer::from(1) << drawn.value_bits;
+        let middle = &low + (Integer::from(1) << (drawn.value_bits + SIGMA - 1));
+        let high = &low + (Integer::from(1) << (drawn.value_bits + SIGMA));
+        for mask in &drawn.masks {
+            if *mask < low || *mask >= high {
+                return Err(format!("{}: a mask is out of its range", drawn.place));
+            }
+            if !seen.insert(mask.clone()) {
+                return Err(format!("{}: a mask comes twice", drawn.place));
+            }
+            let (above, all) = top_bits.entry((drawn.place.phase, drawn.value_bits)).or_default();
+            *above += usize::from(*mask >= middle);
+            *all += 1;
+        }
+    }
+    for ((phase, value_bits), (above, all)) in top_bits {
+        // Half of the masks lie in the upper half of the range: six standard deviations around it.
+        let slack = 3.0 * (all as f64).sqrt();
+        if (above as f64 - all as f64 / 2.0).abs() > slack {
+            return Err(format!(
+                "{phase:?}: {above} of {all} masks for {value_bits} bits in the upper half of their range"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What arrives is what its sender computed times something fresh, of at least E + T + sigma bits of h's exponent.
+fn check_randomizers(sender: &Witness, receiver: &Witness) -> Result<(), String> {
+    let mut fresh = HashSet::new();
+    for (place, operation, before, bits) in &sender.results {
+        let (.., after) = receiver.received.iter().find(|(at, op, _)| (at, op) == (place, operation)).unwrap();
+        let key = before.key();
+        let shortest = key.randomizer_bits() + 20 + SIGMA;
+        if *bits < shortest {
+            return Err(format!("{place}: randomisers of {bits} bits where {shortest} are due"));
+        }
+        for randomizer in quotients(after, before) {
+            if randomizer == 1 || !fresh.insert(randomizer) {
+                return Err(format!("{place}: a result left without a fresh randomiser"));
+            }
+        }
+    }
+    if fresh.is_empty() { Err("nothing was sent".into()) } else { Ok(()) }
+}
+
+fn quotients(after: &Ciphertexts, before: &Ciphertexts) -> Vec<Integer> {
+    let quotients = after.sub(engine(2), before).unwrap();
+    let key = if quotients.key() == server_key().public_key() { server_key() } else { cloud_key() };
+    let plaintexts = key.decrypt_many(engine(2), &quotients).unwrap();
+    assert!(plaintexts.iter().all(|plaintext| **plaintext == 0), "a randomiser changes no plaintext");
+    engine(2).store(quotients.batch())
+}
+
+#[test]
+fn both_views_hold_what_the_protocol_says_and_nothing_else() {
+    let view = view(None);
+    view.check_cloud().unwrap();
+    view.check_key().unwrap();
+    let Record { cloud, key, .. } = &view.record;
+    check_masks(cloud).unwrap();
+    check_masks(key).unwrap();
+    check_randomizers(cloud, key).unwrap();
+    check_randomizers(key, cloud).unwrap();
+}
+
+/// Over the bits of all gates, neither server's own bits tell what the gates do.
+#[test]
+fn bits_of_gates_are_shared_at_random() {
+    let view = view(None);
+    let ones = |bits: &[Choice]| bits.iter().filter(|bit| bool::from(**bit)).count();
+    let at = |witness: &Witness| {
+        let bits: Vec<Choice> = witness.gated.iter().flat_map(|(.., bits)| bits.clone()).collect();
+        (ones(&bits), bits.len())
+    };
+    for (ones, all) in [at(&view.record.cloud), at(&view.record.key)] {
+        assert!((ones as f64 - all as f64 / 2.0).abs() < 3.0 * (all as f64).sqrt(), "{ones} of {all}");
+    }
+}
+
+#[test]
+fn a_reused_mask_is_noticed() {
+    let view = view(Some(Fault::ReusedMask));
+    for witness in [&view.record.cloud, &view.record.key] {
+        assert!(check_masks(witness).unwrap_err().contains("comes twice"));
+    }
+}
+
+#[test]
+fn a_short_mask_of_a_gate_is_noticed() {
+    let view = view(Some(Fault::ShortGateMask));
+    let error = check_masks(&view.record.key).unwrap_err();
+    assert!(error.contains("Gate") && error.contains("upper half"), "{error}");
+}
+
+#[test]
+fn missing_randomisers_are_noticed() {
+    let view = view(Some(Fault::NoRandomizer));
+    let Record { cloud, key, .. } = &view.record;
+    for (sender, receiver) in [(cloud, key), (key, cloud)] {
+        assert!(check_randomizers(sender, receiver).unwrap_err().contains("without a fresh randomiser"));
+    }
+}
