@@ -315,6 +315,10 @@ fn bad_input_ends_with_3_and_names_its_place() {
         .fails(3, &["none"]);
     place.smlp("decrypt --key P2.key --in good.csv --out y.csv").fails(3, &["good.csv"]);
     place.smlp("report none").fails(3, &["none"]);
+    place
+        .smlp("train --data xor --key-bits 1024 --allow-weak-key --store good.csv/job --out spent")
+        .fails(3, &["good.csv", "p1"]);
+    assert!(!place.path("spent/history.csv").exists(), "trained before looking where the model goes");
 
     place.smlp(&format!("encrypt --data good.csv --target label {weak}")).succeeds();
     let mut bytes = fs::read(place.path("x.enc")).unwrap();
