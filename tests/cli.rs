@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -315,6 +316,10 @@ fn bad_input_ends_with_3_and_names_its_place() {
         .fails(3, &["none"]);
     place.smlp("decrypt --key P2.key --in good.csv --out y.csv").fails(3, &["good.csv"]);
     place.smlp("report none").fails(3, &["none"]);
+    place
+        .smlp("train --data xor --key-bits 1024 --allow-weak-key --store good.csv/job --out spent")
+        .fails(3, &["good.csv", "p1"]);
+    assert!(!place.path("spent/history.csv").exists(), "trained before looking where the model goes");
 
     place.smlp(&format!("encrypt --data good.csv --target label {weak}")).succeeds();
     let mut bytes = fs::read(place.path("x.enc")).unwrap();
@@ -364,4 +369,23 @@ fn quiet_means_silence_on_standard_error() {
     let run = place.smlp(train).succeeds();
     assert_eq!(run.stderr, "");
     assert!(run.stdout.contains("steps"));
+}
+
+/// As behind `2>&1 | head -1`.
+#[test]
+fn a_reader_of_progress_that_goes_away_ends_nothing() {
+    let place = Place::new();
+    place.keygen("P2");
+    place.write("train.csv", PARITY_CSV);
+    let code_unheard = |line: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_smlp"));
+        command.current_dir(place.path(".")).args(line.split_whitespace()).stderr(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        drop(child.stderr.take());
+        child.wait().unwrap().code()
+    };
+    let encrypt = "encrypt --data train.csv --target label --public-key P2.pub --allow-weak-key --out x.enc";
+    assert_eq!(code_unheard(encrypt), Some(0));
+    assert!(place.path("x.enc").exists());
+    assert_eq!(code_unheard("report none"), Some(3));
 }

@@ -26,6 +26,7 @@ use clap::{Parser, Subcommand};
 use smlp::error::Error;
 
 use globals::Globals;
+use output::say;
 
 /// Train and use a multilayer perceptron on Paillier-encrypted data with two servers that do not collude.
 ///
@@ -72,7 +73,7 @@ pub fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", with_causes(&error));
+            say(&format!("error: {}", with_causes(&error)));
             ExitCode::from(error.exit_code())
         }
     }

@@ -1,4 +1,4 @@
-//! What goes to standard output: short tables.
+//! What goes to standard output, short tables, and to standard error, lines.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -15,6 +15,11 @@ pub fn print(text: &str) -> Result<(), Error> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::file("standard output", error)),
         _ => Ok(()),
     }
+}
+
+/// Says a line on standard error. That nobody listens any more, as behind `| head`, must not end a training.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Prints names and values in two columns.

@@ -22,6 +22,7 @@ use super::progress::Task;
 ///
 ///   smlp primitives --key-bits 2048 --batch 8,64 --out results/primitives
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// Lengths of the keys in bits, 1024 to 4096.
     #[arg(long, value_name = "BITS", value_delimiter = ',', default_value = "1024,2048,3072", value_parser = parse_key_bits)]

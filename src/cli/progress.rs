@@ -9,6 +9,8 @@ use smlp::measure::units::{format_bytes, format_seconds, format_share};
 use smlp::protocol::schedule::Activity;
 use smlp::train::{EpochFigures, Event, Observer};
 
+use super::output::say;
+
 /// At most one plain line of a bar in this time.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -38,7 +40,7 @@ impl Progress {
     /// Says something that is worth a line of its own.
     pub fn note(&self, text: &str) {
         if *self != Progress::Silent {
-            eprintln!("{text}");
+            say(text);
         }
     }
 
@@ -97,7 +99,7 @@ impl Task {
                 let is_due = last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) || self.done >= self.total;
                 if is_due {
                     *last_line = Some(Instant::now());
-                    eprintln!("{line}");
+                    say(&line);
                 }
             }
         }
@@ -107,8 +109,8 @@ impl Task {
     pub fn note(&self, text: &str) {
         match &self.shown {
             Shown::Nothing => {}
-            Shown::Lines { .. } => eprintln!("{text}"),
-            Shown::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+            Shown::Lines { .. } => say(text),
+            Shown::Bar(bar) => bar.suspend(|| say(text)),
         }
     }
 

@@ -81,12 +81,19 @@ impl Store {
         }
     }
 
-    /// Writes everything. The job's masks for later queries get a key of their own.
+    /// Makes the folders of the parties, before a training is spent on what could not be kept.
+    ///
+    /// # Errors
+    /// If one cannot be made.
+    pub fn make_folders(&self) -> Result<(), Error> {
+        [&self.cloud, &self.key, &self.user].into_iter().try_for_each(|folder| make_folder(folder))
+    }
+
+    /// Writes everything into the folders of the parties. The job's masks for later queries get a key of their own.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn save(&self, engine: &Engine, trained: &Trained<'_>) -> Result<(), Error> {
-        [&self.cloud, &self.key, &self.user].into_iter().try_for_each(|folder| make_folder(folder))?;
         let server_public = trained.server_key.public_key();
         let queries = Queries { next_query: trained.queries };
 

@@ -24,6 +24,7 @@ use super::progress::Task;
 ///
 ///   smlp sweep --data majority:10 --key-bits 1024,2048 --hidden 4,8,16 --steps 2 --out results/sweep
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// Data set: a CSV file, or breast_cancer, digits, xor, majority:BITS, parity:BITS.
     #[arg(long, value_name = "SPEC", default_value = "majority:10")]

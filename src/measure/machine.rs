@@ -44,8 +44,8 @@ impl MachineFacts {
     }
 }
 
-/// The commit that the program was built from (`SMLP_COMMIT` at build time), else the one of the repository that it runs
-/// in, else `unknown`.
+/// The commit that the program was built from (`SMLP_COMMIT` at build time), else the one of the checkout of smlp that it
+/// runs in, else `unknown`: another repository's commit says nothing about the program.
 pub fn commit() -> String {
     let built = option_env!("SMLP_COMMIT").map(str::to_owned);
     built.or_else(commit_of_working_folder).unwrap_or_else(|| "unknown".to_owned())
@@ -57,10 +57,19 @@ pub fn peak_memory_bytes() -> Option<u64> {
 }
 
 fn commit_of_working_folder() -> Option<String> {
-    let output = Command::new("git").args(["rev-parse", "HEAD"]).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let hash = text.trim();
-    (output.status.success() && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| hash.to_owned())
+    is_own_manifest(&git(&["show", "HEAD:Cargo.toml"])?).then_some(())?;
+    let hash = git(&["rev-parse", "HEAD"])?.trim().to_owned();
+    hash.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(hash)
+}
+
+fn is_own_manifest(text: &str) -> bool {
+    text.lines().any(|line| line == concat!("name = \"", env!("CARGO_PKG_NAME"), "\""))
+}
+
+/// What git prints; none if there is no git, or it fails.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8(output.stdout).ok())?
 }
 
 fn cpu_model(cpu_info: &str) -> Option<String> {
@@ -105,6 +114,12 @@ mod tests {
         assert_eq!(kib_field("VmHWM: 18446744073709551615 kB", "VmHWM"), None);
         assert_eq!(cpu_model("processor\t: 0\nmodel name\t: Fast CPU @ 4 GHz\n").as_deref(), Some("Fast CPU @ 4 GHz"));
         assert_eq!(cpu_model("Hardware: board"), None);
+    }
+
+    #[test]
+    fn a_commit_is_taken_from_a_checkout_of_this_package_alone() {
+        assert!(is_own_manifest(include_str!("../../Cargo.toml")));
+        assert!(!is_own_manifest("[package]\nname = \"thesis\"\n\n[dependencies]\nsmlp = \"0.1\"\n"));
     }
 
     #[test]

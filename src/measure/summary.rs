@@ -60,7 +60,7 @@ pub struct Summary<P = SummaryParameters> {
     pub peak_memory_bytes: Option<u64>,
     /// The machine it ran on.
     pub machine: MachineFacts,
-    /// The commit that the program was built from or ran in.
+    /// The commit of smlp, or `unknown`.
     pub commit: String,
 }
 

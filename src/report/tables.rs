@@ -13,7 +13,7 @@ use crate::measure::units::{
 /// A row a training: what it was, how long it took, what it learned.
 pub fn jobs(summaries: &[Source<Summary>]) -> Table {
     let mut table = Table::new(&[
-        Column::text("job"),
+        Column::long_text("job"),
         Column::number("steps"),
         Column::number("step, median"),
         Column::text("an epoch at that"),

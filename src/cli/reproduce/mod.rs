@@ -34,6 +34,7 @@ use super::{primitives as primitives_command, sweep as sweep_command, train};
 ///
 ///   smlp reproduce --out results-reproduce
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// At most 1 minute: shorter keys, which protect nothing, and fewer steps.
     #[arg(long)]

@@ -57,6 +57,7 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
     // Checked before keys are made, which takes much longer.
     config.bounds()?;
     make_folder(&args.out)?;
+    store.as_ref().map_or(Ok(()), Store::make_folders)?;
     announce(args, is_encrypted, progress);
 
     let server_key = given_key.map_or_else(|| generate(&engine, key_bits, "P2", progress), Ok)?;

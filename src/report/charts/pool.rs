@@ -44,8 +44,9 @@ pub fn draw(rows: &[PoolRow], suffix: &str) -> Result<Vec<Chart>, ReportError> {
     };
     let subtitle = format!("Prepared randomisers that lie ready, by number of background producers{key}");
     let svg = LineChart { title: title.clone(), subtitle, panels: vec![panel] }.draw()?;
-    let caption = "The line of 0 producers can only fall: each randomiser is used once. Where a line touches zero, \
-                   encryption makes its randomisers at once and waits for them."
+    let caption = "A level rises with the producers and falls with each draw: every randomiser is used once. Where a line \
+                   touches zero, as that of 0 producers does throughout, encryption waits for randomisers that it makes \
+                   at once."
         .to_owned();
     Ok(vec![Chart { stem: "pool_level".to_owned(), title, caption, svg }])
 }
