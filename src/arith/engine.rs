@@ -79,7 +79,8 @@ impl Engine {
 
     /// Hands a job in. On the processor's own engines it is done when this returns.
     pub fn submit(&self, job: Job) -> Pending {
-        let result = self.install(|| self.0.backend.run(&job, self.0.constant_time));
+        let run = || self.0.backend.run(&job, self.0.constant_time);
+        let result = if job.is_short() { run() } else { self.install(run) };
         Pending(result.map_err(|error| Failed { job, error }))
     }
 

@@ -58,6 +58,16 @@ pub enum Job {
     },
 }
 
+/// Entering the thread pool takes as long as a handful of products; so many are done sooner on the caller's thread.
+const SHORT_PRODUCT: usize = 32;
+
+impl Job {
+    /// True for work that is not worth the way to the thread pool.
+    pub(super) fn is_short(&self) -> bool {
+        matches!(self, Job::Product(a, b) if a.len().max(b.len()) <= SHORT_PRODUCT)
+    }
+}
+
 /// A job that failed, with its inputs.
 pub struct Failed {
     /// The job as it was submitted.

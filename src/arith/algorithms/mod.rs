@@ -28,11 +28,18 @@ fn map_groups<B: Backend>(
     let mut out = Residues::zero(layout, len, moduli.is_secret());
     // A batch without residues has no modulus and residues of no limb.
     let group_words = layout.group_words().max(1);
-    out.words_mut().par_chunks_mut(group_words).enumerate().for_each_init(Scratch::default, |scratch, (group, out)| {
+    let fill = |scratch: &mut Scratch, (group, out): (usize, &mut [u64])| {
         let first = group * B::WIDTH;
         let kernels = B::kernels(&moduli, |lane| (first + lane).min(len - 1), layout.limbs, class);
         compute(&kernels, first, out, scratch);
-    });
+    };
+    if rayon::current_thread_index().is_some() {
+        out.words_mut().par_chunks_mut(group_words).enumerate().for_each_init(Scratch::default, fill);
+    } else {
+        // A short job was not worth entering the pool.
+        let scratch = &mut Scratch::default();
+        out.words_mut().chunks_mut(group_words).enumerate().for_each(|group| fill(scratch, group));
+    }
     Batch::new(moduli, out)
 }
 
