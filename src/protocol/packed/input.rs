@@ -127,3 +127,27 @@ impl InputLayout {
         self.rows.pack(&Share::new(values.len() / self.rows.columns, self.rows.columns, integers))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::element::{engine, server_key, test_job};
+    use crate::rng::SecureRng;
+
+    #[test]
+    fn ciphertexts_packed_afterwards_hold_what_a_user_would_pack() {
+        for layers in ["40,3,2", "17,3,2", "1,3,2"] {
+            let job = test_job(layers, 4);
+            let layout = InputLayout::features(&job).unwrap();
+            let columns = job.plan.layers.inputs();
+            let values: Vec<i64> = (0..2 * columns as i64).map(|i| (i % 3 - 1) * (131_071 - i)).collect();
+            let integers: Vec<Integer> = values.iter().map(|value| Integer::from(*value)).collect();
+            let single = server_key().encrypt_many(engine(2), &integers, &mut SecureRng::from_os()).unwrap();
+            let packed = layout.pack_encrypted(engine(2), &single).unwrap();
+            let opened: SecretIntegers = server_key().decrypt_many(engine(2), &packed).unwrap().into_iter().collect();
+            assert_eq!(*opened, *layout.pack(&values), "{layers}");
+            let odd = single.slice(0..2 * columns - 1);
+            assert_eq!(layout.pack_encrypted(engine(2), &odd).is_err(), columns > 1);
+        }
+    }
+}
