@@ -59,7 +59,8 @@ pub struct Args {
 /// What the servers agree on.
 #[derive(Debug, clap::Args)]
 pub struct JobArgs {
-    /// How the servers compute: `element` is the paper's protocol, one ciphertext a value.
+    /// How the servers compute: `element` is the paper's protocol, one ciphertext a value; `packed` computes the same on
+    /// whole matrices, many values in a ciphertext.
     #[arg(long, value_name = "NAME", default_value_t = Protocol::Element)]
     pub protocol: Protocol,
     /// How signs are found: `blinded` is the paper's comparison; P2 sees a noisy magnitude of each compared value.
