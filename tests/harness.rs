@@ -145,6 +145,9 @@ fn a_sweep_goes_on_where_it_stopped() {
 
     let wider = sweep::Settings { hidden: vec![1, 2, 3], ..tiny_sweep() };
     assert_eq!(counts(&run(&wider, folder.path())), (2, 1, 0));
+    let other = sweep::Settings { seed: 4, ..tiny_sweep() };
+    let error = sweep::run(&other, folder.path(), &mut Quiet).unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("seed"), "{error}");
     let longer = sweep::Settings { steps: 3, hidden: vec![1], ..tiny_sweep() };
     assert_eq!(counts(&run(&longer, folder.path())), (0, 1, 0), "two steps do not stand for three");
 }

@@ -58,8 +58,8 @@ pub enum Job {
     },
 }
 
-/// Entering the thread pool takes as long as a handful of products; so many are done sooner on the caller's thread.
-const SHORT_PRODUCT: usize = 32;
+/// Waking a thread of the pool takes as long as a handful of products; up to so many are done on the caller's thread.
+const SHORT_PRODUCT: usize = 64;
 
 impl Job {
     /// True for work that is not worth the way to the thread pool.

@@ -39,8 +39,8 @@ pub struct Args {
     /// At most 1 minute: shorter keys, which protect nothing, and fewer steps.
     #[arg(long)]
     quick: bool,
-    /// Draws splits, batches, initial weights and masks: an experiment, not private. Most numbers,
-    /// the default among them, learn xor in the steps that are taken.
+    /// Draws splits, batches, initial weights and masks: an experiment, not private. The default is a number with which
+    /// xor is learned in the steps that are taken; with some it is not, and the command says so.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     seed: u64,
     /// Folder for the report and the figures.
@@ -140,7 +140,7 @@ impl Reproduction<'_> {
     fn sweep(&self) -> Result<(), Error> {
         let folder = self.folder("sweep");
         // Figures of an earlier reproduction must not stand in for those of this one.
-        for name in [SweepRow::FILE_NAME, SampleRow::FILE_NAME] {
+        for name in [SweepRow::FILE_NAME, SampleRow::FILE_NAME, sweep::COMMON_FILE_NAME] {
             remove_if_there(&folder.join(name))?;
         }
         let Scale { sweep_key_bits, sweep_hidden, sweep_middle: (key_bits, hidden), .. } = self.scale;

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use combination::{Combination, combinations};
+pub use record::COMMON_FILE_NAME;
 
 use super::rows::{SampleRow, StepSample, SweepKey, SweepOutcome, SweepRow, SweepStatus};
 use super::statistics::Spread;
@@ -92,8 +93,8 @@ pub struct Tally {
 /// # Errors
 /// If the data or the folder's files are unusable. A combination that fails is a row, not an error.
 pub fn run(settings: &Settings, folder: &Path, observer: &mut dyn Observer) -> Result<Tally, Error> {
-    let mut record = Record::open(folder)?;
     let mut workshop = Workshop::open(settings)?;
+    let mut record = Record::open(folder, settings)?;
     let combinations = combinations(settings);
     let mut tally = Tally::default();
     for (index, combination) in combinations.iter().enumerate() {

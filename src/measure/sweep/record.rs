@@ -3,9 +3,45 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+use crate::container::write_atomic;
 use crate::error::Error;
 use crate::measure::rows::{SampleRow, SweepKey, SweepRow, SweepStatus};
 use crate::measure::{CsvRow, read_rows, write_rows};
+
+/// Name of the file with the settings that all rows of a folder share.
+pub const COMMON_FILE_NAME: &str = "sweep.json";
+
+/// What stands in no column and must be the same for all rows of a folder.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Common {
+    target: String,
+    test_split: f64,
+    seed: u64,
+    learning_rate: f64,
+    drop_last: bool,
+    constant_time: String,
+}
+
+impl Common {
+    fn of(settings: &Settings) -> Self {
+        Common {
+            target: settings.target.clone(),
+            test_split: settings.test_split,
+            seed: settings.seed,
+            learning_rate: settings.learning_rate,
+            drop_last: settings.drop_last,
+            constant_time: settings.constant_time.to_string(),
+        }
+    }
+
+    /// None for a folder without the file, or with one that another version wrote.
+    fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+}
 
 /// What a folder has.
 pub struct Record {
@@ -16,9 +52,25 @@ pub struct Record {
 
 impl Record {
     /// Reads the files of an earlier sweep, if there are any, and makes the folder, if there is none.
-    pub fn open(folder: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// If the folder has rows that were measured with other settings.
+    pub fn open(folder: &Path, settings: &Settings) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(|source| Error::file(folder, source))?;
-        Ok(Record { folder: folder.into(), rows: read_if_there(folder)?, samples: read_if_there(folder)? })
+        let rows: Vec<SweepRow> = read_if_there(folder)?;
+        let (path, common) = (folder.join(COMMON_FILE_NAME), Common::of(settings));
+        if rows.iter().any(|row| row.outcome.status == SweepStatus::Done)
+            && Common::read(&path).as_ref() != Some(&common)
+        {
+            let place = folder.display();
+            let reason = "learning rate, seed, test split, target, drop-last or constant-time setting";
+            return Err(Error::Usage(format!(
+                "{place} holds a sweep with another {reason}; choose another --out, or remove the old files"
+            )));
+        }
+        let json = serde_json::to_vec_pretty(&common).map_err(|error| Error::Usage(error.to_string()))?;
+        write_atomic(&path, &json, false)?;
+        Ok(Record { folder: folder.into(), rows, samples: read_if_there(folder)? })
     }
 
     /// The row of a combination that was measured over `steps` steps or more.
