@@ -22,39 +22,66 @@ struct Inner {
     limbs: SecretLimbs,
     /// floor(2^(128 k) / value) for its k limbs, in k + 1 limbs.
     reciprocal: SecretLimbs,
-    montgomery: Montgomery,
     root: Option<Root>,
     secret: bool,
 }
 
-/// What Montgomery's reduction by k limbs needs, with R = 2^(64 k).
-pub(crate) struct Montgomery {
-    /// -modulus^-1 mod 2^64.
-    pub inverse: u64,
-    /// R^2 mod modulus, in k limbs.
-    pub square: SecretLimbs,
+/// The root m of a modulus that is a square, with what Montgomery's reduction by its k limbs needs, R = 2^(64 k).
+pub(crate) struct Root {
+    value: SecretInteger,
+    limbs: SecretLimbs,
+    inverse: u64,
+    r_squared: SecretLimbs,
+    r_cubed: SecretLimbs,
 }
 
-impl Montgomery {
-    fn new(limbs: &SecretLimbs) -> Self {
+impl Root {
+    fn new(value: SecretInteger) -> Root {
+        let limbs = exact_limbs(&value);
+        let k = limbs.len();
         let odd = limbs.as_slice()[0];
         // Newton's iteration: an odd number is its own inverse modulo 8, and each step doubles the bits that are right.
         let inverse = (0..5).fold(odd, |x, _| x.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(x))));
-        let mut power = SecretLimbs::zero(2 * limbs.len() + 1);
-        power.as_mut_slice()[2 * limbs.len()] = 1;
-        Montgomery { inverse: inverse.wrapping_neg(), square: constant::rem(&power, limbs) }
+        let square = constant::mul(&limbs, &limbs);
+        let width = square.len() - usize::from(square.as_slice()[square.len() - 1] == 0);
+        let square = constant::resize(&square, width);
+        let dual_power = |exponent: usize| {
+            let mut power = SecretLimbs::zero(exponent * k + 1);
+            power.as_mut_slice()[exponent * k] = 1;
+            let (high, low) = constant::div_rem(&constant::rem(&power, &square), &limbs);
+            let mut halves = constant::resize(&low, 2 * k);
+            halves.as_mut_slice()[k..].copy_from_slice(constant::resize(&high, k).as_slice());
+            halves
+        };
+        let (r_squared, r_cubed) = (dual_power(2), dual_power(3));
+        Root { value, limbs, inverse: inverse.wrapping_neg(), r_squared, r_cubed }
+    }
+
+    /// 64-bit limbs, least significant first, without leading zeros.
+    pub fn limbs(&self) -> &[u64] {
+        self.limbs.as_slice()
+    }
+
+    /// -m^-1 mod 2^64.
+    pub fn inverse(&self) -> u64 {
+        self.inverse
+    }
+
+    /// R^2 mod m^2 as x0 + x1 m: k limbs of x0, then k of x1.
+    pub fn r_squared(&self) -> &[u64] {
+        self.r_squared.as_slice()
+    }
+
+    /// R^3 mod m^2 in the same form.
+    pub fn r_cubed(&self) -> &[u64] {
+        self.r_cubed.as_slice()
     }
 }
 
-impl Drop for Montgomery {
+impl Drop for Root {
     fn drop(&mut self) {
         self.inverse.zeroize();
     }
-}
-
-struct Root {
-    value: SecretInteger,
-    limbs: SecretLimbs,
 }
 
 impl Modulus {
@@ -87,15 +114,14 @@ impl Modulus {
 
     fn square(root: SecretInteger, secret: bool) -> Modulus {
         let value = SecretInteger::new(Integer::from(root.square_ref()));
-        let limbs = exact_limbs(&root);
-        Self::new(value, Some(Root { value: root, limbs }), secret)
+        Self::new(value, Some(Root::new(root)), secret)
     }
 
     fn new(value: SecretInteger, root: Option<Root>, secret: bool) -> Modulus {
         assert!(value.is_odd() && *value > 1, "a modulus is odd and above one");
         let limbs = exact_limbs(&value);
-        let (reciprocal, montgomery) = (reciprocal(&limbs), Montgomery::new(&limbs));
-        Modulus(Arc::new(Inner { value, limbs, reciprocal, montgomery, root, secret }))
+        let reciprocal = reciprocal(&limbs);
+        Modulus(Arc::new(Inner { value, limbs, reciprocal, root, secret }))
     }
 
     /// The modulus itself.
@@ -128,9 +154,9 @@ impl Modulus {
         self.0.reciprocal.as_slice()
     }
 
-    /// For reduction without division.
-    pub(crate) fn montgomery(&self) -> &Montgomery {
-        &self.0.montgomery
+    /// What computing in dual form needs, for a modulus that was made as a square.
+    pub(crate) fn dual_root(&self) -> Option<&Root> {
+        self.0.root.as_ref()
     }
 
     /// The root in 64-bit limbs, least significant first, without leading zeros.
@@ -221,7 +247,8 @@ impl Moduli {
         self.all().iter().map(|modulus| modulus.limbs().len()).max().unwrap_or(0)
     }
 
-    fn all(&self) -> &[Modulus] {
+    /// Each modulus, or the only one.
+    pub(crate) fn all(&self) -> &[Modulus] {
         match self {
             Moduli::One(modulus) => std::slice::from_ref(modulus),
             Moduli::Each(moduli) => moduli,

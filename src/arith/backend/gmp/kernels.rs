@@ -1,8 +1,9 @@
-//! Kernels on one residue: limbs of 64 bits, least significant first; plain modulo a public modulus, x R modulo a secret
-//! one (R = 2^(64 k), Montgomery's form), whose arithmetic is always `constant`.
+//! Kernels on one residue: limbs of 64 bits, least significant first; in dual form modulo a square, as it is modulo any
+//! other number. Arithmetic modulo a secret is always `constant`.
 
 use subtle::{Choice, ConditionallySelectable};
 
+use super::dual::Dual;
 use super::mpn;
 use crate::arith::backend::{Kernels, Scratch};
 use crate::arith::exponents::TimingClass;
@@ -11,32 +12,59 @@ use crate::arith::modulus::Modulus;
 /// Kernels modulo one modulus. A residue may have more limbs than its modulus, where the moduli of a batch differ; the
 /// limbs above are zero.
 pub(crate) struct GmpKernels<'m> {
-    modulus: &'m Modulus,
-    /// Of products: a secret modulus outlives the one use of an exponent, so it is never divided by in variable time.
-    arithmetic: TimingClass,
+    form: Form<'m>,
     /// Of table addresses, which depend on the exponents alone.
     look_up: TimingClass,
 }
 
+/// How residues lie.
+enum Form<'m> {
+    /// Modulo a square: see [`super::dual`].
+    Dual(Dual<'m>),
+    /// Modulo a public number of no special form: as they are. Arithmetic of this class.
+    Plain(&'m Modulus, TimingClass),
+}
+
 impl<'m> GmpKernels<'m> {
     pub(super) fn new(modulus: &'m Modulus, class: TimingClass) -> Self {
+        // A secret modulus outlives the one use of an exponent, so that its arithmetic is always constant.
         let arithmetic = if modulus.is_secret() { TimingClass::Constant } else { class };
-        GmpKernels { modulus, arithmetic, look_up: class }
+        let form = match modulus.dual_root() {
+            Some(root) => Form::Dual(Dual { root, vartime: arithmetic != TimingClass::Constant }),
+            None => Form::Plain(modulus, arithmetic),
+        };
+        GmpKernels { form, look_up: class }
     }
+}
 
-    fn limbs(&self) -> usize {
-        self.modulus.limbs().len()
+/// x = x y mod modulus.
+fn plain_product(x: &mut [u64], y: &[u64], modulus: &Modulus, arithmetic: TimingClass, scratch: &mut Scratch) {
+    let (double, inner) = scratch.with_inner(2 * x.len());
+    if arithmetic == TimingClass::Constant {
+        mpn::sec_mul(double, x, y, inner);
+    } else {
+        mpn::vartime_mul(double, x, y);
     }
+    plain_reduce(x, double, modulus, arithmetic, inner);
+}
 
-    /// x = double mod modulus, or double / R mod modulus in Montgomery's form.
-    fn reduce(&self, double: &mut [u64], x: &mut [u64], inner: &mut Scratch) {
-        if self.modulus.is_secret() {
-            mpn::sec_montgomery(x, double, self.modulus.limbs(), self.modulus.montgomery().inverse);
-        } else if self.arithmetic == TimingClass::Constant {
-            barrett(double, x, self.modulus, inner);
-        } else {
-            mpn::vartime_rem(x, double, self.modulus.limbs(), inner);
-        }
+/// x = x^2 mod modulus.
+fn plain_square(x: &mut [u64], modulus: &Modulus, arithmetic: TimingClass, scratch: &mut Scratch) {
+    let (double, inner) = scratch.with_inner(2 * x.len());
+    if arithmetic == TimingClass::Constant {
+        mpn::sec_square(double, x, inner);
+    } else {
+        mpn::vartime_square(double, x);
+    }
+    plain_reduce(x, double, modulus, arithmetic, inner);
+}
+
+/// x = double mod modulus.
+fn plain_reduce(x: &mut [u64], double: &mut [u64], modulus: &Modulus, arithmetic: TimingClass, inner: &mut Scratch) {
+    if arithmetic == TimingClass::Constant {
+        barrett(double, x, modulus, inner);
+    } else {
+        mpn::vartime_rem(x, double, modulus.limbs(), inner);
     }
 }
 
@@ -62,26 +90,22 @@ fn barrett(double: &mut [u64], x: &mut [u64], modulus: &Modulus, scratch: &mut S
 
 impl Kernels for GmpKernels<'_> {
     fn product(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch) {
-        let x = &mut x[..self.limbs()];
-        let y = &y[..self.limbs()];
-        let (double, inner) = scratch.with_inner(2 * x.len());
-        if self.arithmetic == TimingClass::Constant {
-            mpn::sec_mul(double, x, y, inner);
-        } else {
-            mpn::vartime_mul(double, x, y);
+        match &self.form {
+            Form::Dual(dual) => dual.product(x, y, scratch),
+            Form::Plain(modulus, arithmetic) => {
+                let k = modulus.limbs().len();
+                plain_product(&mut x[..k], &y[..k], modulus, *arithmetic, scratch);
+            }
         }
-        self.reduce(double, x, inner);
     }
 
     fn square(&self, x: &mut [u64], scratch: &mut Scratch) {
-        let x = &mut x[..self.limbs()];
-        let (double, inner) = scratch.with_inner(2 * x.len());
-        if self.arithmetic == TimingClass::Constant {
-            mpn::sec_square(double, x, inner);
-        } else {
-            mpn::vartime_square(double, x);
+        match &self.form {
+            Form::Dual(dual) => dual.square(x, scratch),
+            Form::Plain(modulus, arithmetic) => {
+                plain_square(&mut x[..modulus.limbs().len()], modulus, *arithmetic, scratch);
+            }
         }
-        self.reduce(double, x, inner);
     }
 
     fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
@@ -99,22 +123,24 @@ impl Kernels for GmpKernels<'_> {
     }
 
     fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
-        let (low, high) = out.split_at_mut(numbers.len());
-        low.copy_from_slice(numbers);
-        high.fill(0);
-        if self.modulus.is_secret() {
-            self.product(out, self.modulus.montgomery().square.as_slice(), scratch);
+        match &self.form {
+            Form::Dual(dual) => dual.load(numbers, out, scratch),
+            Form::Plain(..) => {
+                let kept = numbers.len().min(out.len());
+                out[..kept].copy_from_slice(&numbers[..kept]);
+                out[kept..].fill(0);
+            }
         }
     }
 
     fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch) {
-        numbers.copy_from_slice(&group[..numbers.len()]);
-        if self.modulus.is_secret() {
-            let limbs = self.limbs();
-            let (double, _) = scratch.with_inner(2 * limbs);
-            double.fill(0);
-            double[..limbs].copy_from_slice(&numbers[..limbs]);
-            mpn::sec_montgomery(&mut numbers[..limbs], double, self.modulus.limbs(), self.modulus.montgomery().inverse);
+        match &self.form {
+            Form::Dual(dual) => dual.store(group, numbers, scratch),
+            Form::Plain(..) => {
+                let kept = numbers.len().min(group.len());
+                numbers[..kept].copy_from_slice(&group[..kept]);
+                numbers[kept..].fill(0);
+            }
         }
     }
 }
@@ -122,6 +148,7 @@ impl Kernels for GmpKernels<'_> {
 #[cfg(test)]
 mod tests {
     use rug::Integer;
+    use rug::integer::Order;
 
     use super::*;
     use crate::secret::SecretLimbs;
@@ -148,30 +175,46 @@ mod tests {
     }
 
     #[test]
-    fn secret_residues_come_back_and_multiply_at_the_extremes() {
+    fn dual_residues_come_back_and_multiply_at_the_extremes() {
         let power = |bits: u32| Integer::from(1) << bits;
-        for bits in [2u32, 31, 32, 33, 64, 320, 1023, 1025] {
+        for bits in [2u32, 31, 32, 33, 63, 64, 65, 320, 1023, 1024, 1025, 2047, 2050] {
             for root in [power(bits) - 1u32, power(bits - 1) + 1u32] {
-                let width = root.significant_digits::<u64>();
-                let modulus = Modulus::secret_square_of(&SecretLimbs::from_integer(&root, width));
-                let (kernels, k) = (GmpKernels::new(&modulus, TimingClass::FixedSequence), modulus.limbs().len());
-                let scratch = &mut Scratch::default();
-                let last = Integer::from(modulus.value() - 1u32);
-                let values = [Integer::new(), Integer::from(1), root.clone(), last.clone() - 1u32, last];
-                let mut load = |value: &Integer| {
-                    let mut out = SecretLimbs::zero(k);
-                    kernels.load(SecretLimbs::from_integer(value, k).as_slice(), out.as_mut_slice(), scratch);
-                    out
-                };
-                let loaded: Vec<SecretLimbs> = values.iter().map(&mut load).collect();
-                for (x, mont_x) in values.iter().zip(&loaded) {
-                    for (y, mont_y) in values.iter().zip(&loaded) {
-                        let (mut product, mut number) = (mont_x.clone(), SecretLimbs::zero(k));
-                        kernels.product(product.as_mut_slice(), mont_y.as_slice(), scratch);
-                        kernels.store(product.as_slice(), number.as_mut_slice(), scratch);
-                        assert_eq!(*number.to_integer(), Integer::from(x * y) % modulus.value(), "{bits} bits");
+                let secret = Modulus::secret_square_of(&SecretLimbs::new(root.to_digits(Order::Lsf)));
+                for modulus in [secret, Modulus::square_of(&root)] {
+                    for class in [TimingClass::Constant, TimingClass::FixedSequence] {
+                        check_at_the_extremes(&modulus, &root, class);
                     }
                 }
+            }
+        }
+    }
+
+    fn check_at_the_extremes(modulus: &Modulus, root: &Integer, class: TimingClass) {
+        // A limb more than is needed, as where the moduli of a batch differ.
+        let (words, width) = (2 * root.significant_digits::<u64>() + 1, modulus.limbs().len() + 1);
+        let (kernels, scratch) = (GmpKernels::new(modulus, class), &mut Scratch::default());
+        let last = Integer::from(modulus.value() - 1u32);
+        let multiple = last.clone() - root + 1u32;
+        let values = [Integer::new(), Integer::from(1), root.clone() - 1u32, root.clone(), multiple, last];
+        let mut load = |value: &Integer| {
+            let mut out = SecretLimbs::new(vec![u64::MAX; words]);
+            kernels.load(SecretLimbs::from_integer(value, width).as_slice(), out.as_mut_slice(), scratch);
+            out
+        };
+        let loaded: Vec<SecretLimbs> = values.iter().map(&mut load).collect();
+        let mut stored = |residue: &SecretLimbs| {
+            let mut number = SecretLimbs::new(vec![u64::MAX; width]);
+            kernels.store(residue.as_slice(), number.as_mut_slice(), &mut Scratch::default());
+            Integer::clone(&number.to_integer())
+        };
+        for (x, form) in values.iter().zip(&loaded) {
+            let mut square = form.clone();
+            kernels.square(square.as_mut_slice(), scratch);
+            assert_eq!(stored(&square), Integer::from(x.square_ref()) % modulus.value(), "{modulus:?}");
+            for (y, other) in values.iter().zip(&loaded) {
+                let mut product = form.clone();
+                kernels.product(product.as_mut_slice(), other.as_slice(), scratch);
+                assert_eq!(stored(&product), Integer::from(x * y) % modulus.value(), "{modulus:?}");
             }
         }
     }
@@ -180,9 +223,10 @@ mod tests {
     fn products_modulo_a_secret_are_constant_whatever_the_exponent_allows() {
         let secret = Modulus::secret_square_of(&SecretLimbs::new(vec![u64::MAX]));
         let public = Modulus::square_of(&Integer::from(u64::MAX));
+        let vartime = |kernels: &GmpKernels| matches!(kernels.form, Form::Dual(Dual { vartime: true, .. }));
         for class in [TimingClass::Vartime, TimingClass::FixedSequence, TimingClass::Constant] {
-            assert_eq!(GmpKernels::new(&secret, class).arithmetic, TimingClass::Constant);
-            assert_eq!(GmpKernels::new(&public, class).arithmetic, class);
+            assert!(!vartime(&GmpKernels::new(&secret, class)));
+            assert_eq!(vartime(&GmpKernels::new(&public, class)), class != TimingClass::Constant);
             assert_eq!(GmpKernels::new(&secret, class).look_up, class);
         }
     }

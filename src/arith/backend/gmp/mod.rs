@@ -1,6 +1,7 @@
 //! The GNU multiple precision library: one residue a group, everywhere.
 
 pub mod constant;
+mod dual;
 mod kernels;
 mod mpn;
 mod power;
@@ -8,7 +9,7 @@ mod power;
 use crate::arith::backend::Backend;
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
-use crate::arith::modulus::Moduli;
+use crate::arith::modulus::{Moduli, Modulus};
 use crate::arith::options::EngineKind;
 use kernels::GmpKernels;
 
@@ -21,7 +22,9 @@ impl Backend for Gmp {
     type Kernels<'m> = GmpKernels<'m>;
 
     fn limbs(moduli: &Moduli) -> usize {
-        moduli.limb_count()
+        // In dual form each half takes the limbs of the root, which may be one limb more than the square has.
+        let words = |modulus: &Modulus| modulus.root_limbs().map_or(modulus.limbs().len(), |root| 2 * root.len());
+        moduli.all().iter().map(words).max().unwrap_or(0)
     }
 
     fn kernels<'m>(

@@ -8,7 +8,7 @@
 //! `sec_*` and `cnd_*` take time and addresses from the lengths alone; `vartime_*` may look at the values.
 
 use gmp_mpfr_sys::gmp;
-use subtle::Choice;
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::arith::backend::Scratch;
 
@@ -54,12 +54,12 @@ pub(super) fn sec_square(out: &mut [u64], a: &[u64], scratch: &mut Scratch) {
     unsafe { gmp::mpn_sec_sqr(mut_ptr(out), ptr(a), size(a), mut_ptr(scratch)) }
 }
 
-/// out = double / 2^(64 k) mod modulus for the k limbs of modulus and `out`, `inverse` = -modulus^-1 mod 2^64, and a double
-/// of 2k limbs below modulus 2^(64 k), which is overwritten (Montgomery, "Modular multiplication without trial division",
-/// 1985). With q < 2^(64 k) the sum (double + q modulus) / 2^(64 k) is below 2 modulus: one subtraction is enough.
-pub(super) fn sec_montgomery(out: &mut [u64], double: &mut [u64], modulus: &[u64], inverse: u64) {
+/// Montgomery's reduction ("Modular multiplication without trial division", 1985) of a double of 2k limbs by the k limbs of
+/// an odd modulus, `inverse` = -modulus^-1 mod 2^64: the quotient q makes double + q modulus a multiple of 2^(64 k). That
+/// multiple is left in the high limbs of `double`, and the carry out of them returned.
+pub(super) fn montgomery(double: &mut [u64], modulus: &[u64], inverse: u64, quotient: &mut [u64]) -> Choice {
     let k = modulus.len();
-    assert!(out.len() == k && double.len() == 2 * k && k > 0);
+    assert!(quotient.len() == k && double.len() == 2 * k && k > 0);
     for i in 0..k {
         let digit = double[i].wrapping_mul(inverse);
         let window = &mut double[i..i + k];
@@ -67,12 +67,46 @@ pub(super) fn sec_montgomery(out: &mut [u64], double: &mut [u64], modulus: &[u64
         let carry = unsafe { gmp::mpn_addmul_1(mut_ptr(window), ptr(modulus), size(modulus), digit) };
         // The low limb is zero now; it keeps the carry until all are added at once.
         double[i] = carry;
+        quotient[i] = digit;
     }
     let (carries, high) = double.split_at_mut(k);
-    let above = cnd_add(Choice::from(1), high, carries);
-    let below = cnd_sub(Choice::from(1), high, modulus);
-    cnd_add(below & !above, high, modulus);
-    out.copy_from_slice(high);
+    cnd_add(Choice::from(1), high, carries)
+}
+
+/// a -= b unless that is below zero, a being 2^(64 k) `top` + the k limbs of `a`; whether it was done.
+pub(super) fn subtract_once(a: &mut [u64], top: &mut u8, b: &[u64]) -> Choice {
+    let borrow = cnd_sub(Choice::from(1), a, b);
+    let missing = borrow & top.ct_eq(&0);
+    cnd_add(missing, a, b);
+    *top -= (borrow & !missing).unwrap_u8();
+    !missing
+}
+
+/// a += 1 if `when`; returns the carry.
+pub(super) fn increment(a: &mut [u64], when: Choice) -> Choice {
+    choice(a.iter_mut().fold(u64::from(when.unwrap_u8()), |carry, limb| {
+        let (sum, over) = limb.overflowing_add(carry);
+        *limb = sum;
+        u64::from(over)
+    }))
+}
+
+/// a -= 1 if `when`; returns the borrow.
+pub(super) fn decrement(a: &mut [u64], when: Choice) -> Choice {
+    choice(a.iter_mut().fold(u64::from(when.unwrap_u8()), |borrow, limb| {
+        let (difference, under) = limb.overflowing_sub(borrow);
+        *limb = difference;
+        u64::from(under)
+    }))
+}
+
+/// a *= 2; returns the carry.
+pub(super) fn double(a: &mut [u64]) -> Choice {
+    choice(a.iter_mut().fold(0, |carry, limb| {
+        let top = *limb >> 63;
+        *limb = *limb << 1 | carry;
+        top
+    }))
 }
 
 /// Leaves `number` mod `divisor` in the low limbs of `number`, as many as the divisor has; the rest is undefined. The

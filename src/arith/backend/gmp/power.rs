@@ -26,22 +26,21 @@ pub(super) fn power(bases: &Batch, exponents: &Exponents, class: TimingClass) ->
         Scratch::default,
         |scratch, (index, out)| {
             let modulus = moduli.of(index);
-            let base = &bases.residues().words()[broadcast(bases.len(), index) * limbs..][..modulus.limbs().len()];
+            let base = &bases.residues().words()[broadcast(bases.len(), index) * limbs..][..limbs];
             let exponent = exponents.limbs(broadcast(exponents.len(), index));
-            let out = &mut out[..modulus.limbs().len()];
+            let kernels = GmpKernels::new(modulus, TimingClass::Constant);
+            let mut plain = SecretLimbs::zero(modulus.limbs().len());
+            let mut power = plain.clone();
+            kernels.store(base, plain.as_mut_slice(), scratch);
             if public {
-                public_power(out, base, exponent, modulus);
+                public_power(power.as_mut_slice(), plain.as_slice(), exponent, modulus);
             } else {
                 // GMP wants one bit at least; the exponent zero has it.
                 let bits = exponents.bits().max(1);
-                let kernels = GmpKernels::new(modulus, TimingClass::Constant);
-                let mut plain = SecretLimbs::zero(base.len());
-                kernels.store(base, plain.as_mut_slice(), scratch);
-                let mut power = SecretLimbs::zero(base.len());
-                let limbs = modulus.limbs();
-                mpn::sec_pow_mod(power.as_mut_slice(), plain.as_slice(), exponent, bits, limbs, scratch);
-                kernels.load(power.as_slice(), out, scratch);
+                let (power, limbs) = (power.as_mut_slice(), modulus.limbs());
+                mpn::sec_pow_mod(power, plain.as_slice(), exponent, bits, limbs, scratch);
             }
+            kernels.load(power.as_slice(), out, scratch);
         },
     );
     Batch::new(moduli, out)
