@@ -202,7 +202,7 @@ mod tests {
             out
         };
         let loaded: Vec<SecretLimbs> = values.iter().map(&mut load).collect();
-        let mut stored = |residue: &SecretLimbs| {
+        let stored = |residue: &SecretLimbs| {
             let mut number = SecretLimbs::new(vec![u64::MAX; width]);
             kernels.store(residue.as_slice(), number.as_mut_slice(), &mut Scratch::default());
             Integer::clone(&number.to_integer())
