@@ -165,6 +165,14 @@ impl PublicKey {
         self.0.h_powers.power(engine, exponents)
     }
 
+    /// Builds the table of h for exponents of up to `bits` bits now, not when they are first needed.
+    ///
+    /// # Errors
+    /// If the engine fails.
+    pub fn prepare_randomizers(&self, engine: &Engine, bits: u32) -> Result<(), PaillierError> {
+        self.0.h_powers.prepare(engine, bits)
+    }
+
     /// The same plaintexts in ciphertexts that were multiplied by h^s, s fresh and uniform in [0, 2^`bits`).
     /// Timing class: `fixed_sequence`.
     ///

@@ -125,6 +125,17 @@ impl SecretKey {
         Ok(self.0.crt.join(engine, &halves)?)
     }
 
+    /// Builds the tables of [`SecretKey::encrypt_many`] now, not when it is first called.
+    ///
+    /// # Errors
+    /// If the engine fails.
+    pub fn prepare_encryption(&self, engine: &Engine) -> Result<(), PaillierError> {
+        let (at_p, at_q) = &self.0.h_powers;
+        let bits = self.public_key().randomizer_bits();
+        at_p.prepare(engine, bits)?;
+        at_q.prepare(engine, bits)
+    }
+
     /// The signed plaintexts, in (-n/2, n/2), by the Chinese remainder theorem: m = L_p(c^(p-1) mod p^2) h_p mod p, the
     /// same for q, joined. Timing class: `constant` in the key; taking the sign off a plaintext shows the sign.
     ///

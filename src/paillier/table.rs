@@ -30,6 +30,11 @@ impl PowerTable {
         PowerTable { modulus: modulus.clone(), base, built: Mutex::new(Vec::new()) }
     }
 
+    /// Builds the table for exponents of up to `bits` bits now, not when the first one comes.
+    pub(super) fn prepare(&self, engine: &Engine, bits: u32) -> Result<(), PaillierError> {
+        self.at_least(engine, bits).map(drop)
+    }
+
     /// base^e for each exponent. Timing class: that of the exponents.
     pub(super) fn power(&self, engine: &Engine, exponents: &Exponents) -> Result<Batch, PaillierError> {
         let table = self.at_least(engine, exponents.bits())?;

@@ -20,7 +20,6 @@ use crate::protocol::handshake::{Role, shake_hands_with_own_key};
 use crate::protocol::message::Operation;
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::Activity;
-use crate::rng::SecureRng;
 
 use super::input::{self, InputLayout};
 use super::key_switch::ResultLayout;
@@ -72,18 +71,7 @@ impl CloudServer {
             return Err(ProtocolError::Config { reason: "P1's own key is not of the job's length".into() }.into());
         }
         let transcript = shake_hands_with_own_key(&mut channel, config, key.id(), own.public_key())?;
-        let side = Side {
-            role: Role::Cloud,
-            engine: engine.clone(),
-            channel,
-            own,
-            peer: key.clone(),
-            widths,
-            masks: masks.for_job(&transcript),
-            rng: SecureRng::from_os(),
-            #[cfg(test)]
-            witness: super::test_run::Witness::default(),
-        };
+        let side = Side::new(Role::Cloud, engine, channel, own, key.clone(), widths, masks.for_job(&transcript))?;
         Ok(CloudServer {
             side,
             config: config.clone(),

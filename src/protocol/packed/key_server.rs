@@ -16,7 +16,6 @@ use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, SCORES, TARGET
 use crate::protocol::handshake::{Role, shake_hands_with_cloud_key};
 use crate::protocol::message::Operation;
 use crate::protocol::schedule::Activity;
-use crate::rng::SecureRng;
 
 use super::input::{self, InputLayout};
 use super::key_switch::ResultLayout;
@@ -64,18 +63,7 @@ impl KeyServer {
     ) -> Result<Self, Error> {
         let widths = Widths::of_job(config)?;
         let (transcript, peer) = shake_hands_with_cloud_key(&mut channel, config, key.public_key().id())?;
-        let side = Side {
-            role: Role::Key,
-            engine: engine.clone(),
-            channel,
-            own: key,
-            peer,
-            widths,
-            masks: masks.for_job(&transcript),
-            rng: SecureRng::from_os(),
-            #[cfg(test)]
-            witness: super::test_run::Witness::default(),
-        };
+        let side = Side::new(Role::Key, engine, channel, key, peer, widths, masks.for_job(&transcript))?;
         let batches = config.batches()?;
         Ok(KeyServer { side, config: config.clone(), batches, fresh: HashMap::new(), model: None, loss: None })
     }

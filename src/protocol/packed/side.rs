@@ -19,6 +19,10 @@ use super::share::Share;
 use super::slots::RowLayout;
 use super::widths::Widths;
 
+/// What tables are built for; whatever a job of large bounds needs beyond it is built when it comes up.
+const LONGEST_EXPONENT_BITS: u32 = 128;
+const MOST_TERMS: usize = 1 << 16;
+
 /// One server.
 pub(super) struct Side {
     pub role: Role,
@@ -36,6 +40,37 @@ pub(super) struct Side {
 }
 
 impl Side {
+    /// Both keys' tables are built here, so that no step waits for them.
+    pub fn new(
+        role: Role,
+        engine: &Engine,
+        channel: Channel,
+        own: SecretKey,
+        peer: PublicKey,
+        widths: Widths,
+        masks: MaskKey,
+    ) -> Result<Side, Error> {
+        own.prepare_encryption(engine)?;
+        let randomizer_bits = match role {
+            // The longest hide users' ciphertexts.
+            Role::Cloud => peer.chain_randomizer_bits(widths.sigma()),
+            Role::Key => peer.rerandomizer_bits(LONGEST_EXPONENT_BITS, MOST_TERMS, widths.sigma()),
+        };
+        peer.prepare_randomizers(engine, randomizer_bits)?;
+        Ok(Side {
+            role,
+            engine: engine.clone(),
+            channel,
+            own,
+            peer,
+            widths,
+            masks,
+            rng: SecureRng::from_os(),
+            #[cfg(test)]
+            witness: super::test_run::Witness::default(),
+        })
+    }
+
     /// Masks for values of at most `value_bits` bits, by position (rule 2).
     pub fn masks(
         &mut self,
