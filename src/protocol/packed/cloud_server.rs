@@ -7,7 +7,7 @@ use subtle::Choice;
 use crate::arith::Engine;
 use crate::error::Error;
 use crate::mask::Phase;
-use crate::mlp::Batches;
+use crate::mlp::{Batches, TrainingPlan};
 use crate::net::{Channel, Traffic};
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
@@ -21,9 +21,10 @@ use crate::protocol::message::Operation;
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::Activity;
 
+use super::comparison::Blinds;
 use super::input::{self, InputLayout};
 use super::key_switch::ResultLayout;
-use super::product::{answer, recv_factor, recv_offer, send_factor};
+use super::product::{self, answer, recv_factor, recv_offer, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::slots::PackedRows;
@@ -230,30 +231,27 @@ impl CloudServer {
                     forward.along_features.push(along_features);
                 }
             }
-            let offer = recv_offer(side, at(Phase::Forward), &widths, fan_out, rows)?;
-            let factors = (&model.weights[layer], forward.output());
-            let order = MaskOrder::Transposed;
-            let masks = answer(side, at(Phase::Forward), &widths, factors, &along_rows, &offer, order)?;
+            let shape = (fan_out, rows);
+            let masks = product::masks(side, at(Phase::Forward), &widths, shape, MaskOrder::Transposed);
             let z = masks.divided(plan.product_divisor()).plus_column(&model.biases[layer]);
-            clock.lap("forward");
             #[cfg(test)]
             forward.sums.push(z.clone());
-            if plan.layers.is_output(layer) {
+            let is_hidden = !plan.layers.is_output(layer);
+            let ahead = is_hidden.then(|| send_ahead(side, plan, step, layer, &z, pass)).transpose()?;
+            clock.lap("gate");
+
+            let offer = recv_offer(side, at(Phase::Forward), &widths, fan_out, rows)?;
+            let factors = (&model.weights[layer], forward.output());
+            answer(side, at(Phase::Forward), &widths, factors, &along_rows, &offer, &masks)?;
+            clock.lap("forward");
+            let Some(Ahead { blinds, activations }) = ahead else {
                 forward.activations.push(z);
                 continue;
-            }
-            let bits = comparison::answer(side, at(Phase::Compare), &z)?;
+            };
+            comparison::answer(side, at(Phase::Compare), &z, &blinds)?;
             clock.lap("compare");
-            gate::send_bits(side, at(Phase::Gate), &bits)?;
-            gate::send_share(side, at(Phase::Gate), &z, &bits)?;
-            let activations = gate::answer(side, at(Phase::Gate), &z, &bits, plan.bounds.activations)?;
-            let above = |phase| place(step, phase, layer as u16 + 1);
-            let slot_bits = side.widths.forward(layer + 1).to_cloud_slot_bits();
-            send_factor(side, above(Phase::Forward), slot_bits, &activations)?;
-            if pass == Pass::Training {
-                let slot_bits = side.widths.gradient(layer + 1, rows).to_cloud_slot_bits();
-                send_factor(side, above(Phase::Gradient), slot_bits, &activations.transposed())?;
-            }
+            let bits = blinds.bits();
+            gate::answer(side, at(Phase::Gate), &z, &bits, (&activations, plan.bounds.activations))?;
             clock.lap("gate");
             forward.activations.push(activations);
             forward.bits.push(bits);
@@ -280,8 +278,16 @@ impl CloudServer {
             let (fan_in, fan_out) = (plan.layers.fan_in(layer), plan.layers.fan_out(layer));
             let (gradient, backward) = (side.widths.gradient(layer, rows), side.widths.backward(layer));
             let is_output = plan.layers.is_output(layer);
+            // What P1 encrypts for the layer below: its masks determine it.
+            let mut carried = None;
             if layer > 0 {
                 send_factor(side, at(Phase::Backward), backward.to_cloud_slot_bits(), &delta)?;
+                let shape = (fan_in, rows);
+                let masks = product::masks(side, at(Phase::Backward), &backward, shape, MaskOrder::Transposed);
+                let share = masks.divided(plan.product_divisor());
+                gate::send_share(side, at(Phase::BackwardGate), &share, &forward.bits[layer - 1])?;
+                clock.lap("gate");
+                carried = Some((masks, share));
             }
 
             let squares = is_output.then(|| loss::recv_elements(side, at(Phase::Loss), fan_out * rows)).transpose()?;
@@ -300,22 +306,21 @@ impl CloudServer {
             }
             let below = forward.activations[layer].transposed();
             let (factors, theirs) = ((&delta, &below), &forward.along_features[layer]);
-            let order = MaskOrder::AsItLies;
-            let masks = answer(side, at(Phase::Gradient), &gradient, factors, theirs, &gradient_offer, order)?;
+            let shape = (fan_out, fan_in);
+            let masks = product::masks(side, at(Phase::Gradient), &gradient, shape, MaskOrder::AsItLies);
+            answer(side, at(Phase::Gradient), &gradient, factors, theirs, &gradient_offer, &masks)?;
             quotients.push(masks.divided(gradient_divisor));
             clock.lap("gradient");
-            let Some((their_delta, offer)) = carrying else {
+            let (Some((their_delta, offer)), Some((masks, share))) = (carrying, carried) else {
                 deltas.push(delta);
                 break;
             };
             let weights = model.weights[layer].transposed();
-            let order = MaskOrder::Transposed;
-            let masks = answer(side, at(Phase::Backward), &backward, (&weights, &delta), &their_delta, &offer, order)?;
-            let carried = masks.divided(plan.product_divisor());
+            answer(side, at(Phase::Backward), &backward, (&weights, &delta), &their_delta, &offer, &masks)?;
             clock.lap("backward");
             let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
-            gate::send_share(side, at, &carried, bits)?;
-            let gated = gate::answer(side, at, &carried, bits, plan.bounds.delta)?;
+            let gated = gate::masks(side, at, &share, plan.bounds.delta);
+            gate::answer(side, at, &share, bits, (&gated, plan.bounds.delta))?;
             clock.lap("gate");
             deltas.push(std::mem::replace(&mut delta, gated));
         }
@@ -323,6 +328,39 @@ impl CloudServer {
         quotients.reverse();
         Ok((deltas, quotients))
     }
+}
+
+/// What P1 knows of a hidden layer before P2's part of it.
+struct Ahead {
+    blinds: Blinds,
+    /// Its share of the activations.
+    activations: Share,
+}
+
+/// Sends all that P1 encrypts for the gate of a hidden layer and for what follows, which its masks determine: P2 works on
+/// its part of the product meanwhile.
+fn send_ahead(
+    side: &mut Side,
+    plan: &TrainingPlan,
+    step: u64,
+    layer: usize,
+    z: &Share,
+    pass: Pass,
+) -> Result<Ahead, Error> {
+    let at = |phase| place(step, phase, layer as u16);
+    let above = |phase| place(step, phase, layer as u16 + 1);
+    let blinds = Blinds::draw(side, at(Phase::Compare), z.values().len());
+    let bits = blinds.bits();
+    gate::send_bits(side, at(Phase::Gate), &bits)?;
+    gate::send_share(side, at(Phase::Gate), z, &bits)?;
+    let activations = gate::masks(side, at(Phase::Gate), z, plan.bounds.activations);
+    let slot_bits = side.widths.forward(layer + 1).to_cloud_slot_bits();
+    send_factor(side, above(Phase::Forward), slot_bits, &activations)?;
+    if pass == Pass::Training {
+        let slot_bits = side.widths.gradient(layer + 1, z.columns()).to_cloud_slot_bits();
+        send_factor(side, above(Phase::Gradient), slot_bits, &activations.transposed())?;
+    }
+    Ok(Ahead { blinds, activations })
 }
 
 impl Forward {

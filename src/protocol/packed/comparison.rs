@@ -28,20 +28,32 @@ pub(super) fn send_elements(side: &mut Side, place: Place, share: &Share) -> Res
     side.send_own(place, Operation::Factor, &shifted(&layout, share))
 }
 
-/// P1's half: blinds and packs; returns its bits tau.
-pub(super) fn answer(side: &mut Side, place: Place, share: &Share) -> Result<Vec<Choice>, Error> {
+/// P1's blinds of one comparison, which it knows before anything arrives.
+pub(super) struct Blinds(Vec<Blind>);
+
+impl Blinds {
+    /// Blinds of `count` elements.
+    pub fn draw(side: &Side, place: Place, count: usize) -> Self {
+        let masks = side.masks.at(place.position(Purpose::Comparison));
+        Blinds((0..count as u64).map(|k| Blind::draw(&mut masks.element(k))).collect())
+    }
+
+    /// Its bits tau.
+    pub fn bits(&self) -> Vec<Choice> {
+        self.0.iter().map(|blind| blind.negative).collect()
+    }
+}
+
+/// P1's half: blinds and packs.
+pub(super) fn answer(side: &mut Side, place: Place, share: &Share, Blinds(blinds): &Blinds) -> Result<(), Error> {
     let layout = layout(side, share)?;
     let elements = side.recv_peers(place, Operation::Factor, share.values().len())?;
-    let masks = side.masks.at(place.position(Purpose::Comparison));
-    let blinds: Vec<Blind> = (0..share.values().len() as u64).map(|k| Blind::draw(&mut masks.element(k))).collect();
-
     let (half, share_bits) = (half(&layout), side.widths.sum_share());
     let plain = share.flat().map(|k, own| blinds[k].of_own_share(own, share_bits) + &half);
     let exponents: Vec<SecretLimbs> = blinds.iter().map(|blind| SecretLimbs::new(vec![blind.exponent()])).collect();
     let (exponent_bits, slots) = (EXPONENT_OFFSET_BITS + 1, layout.slots.slots as usize);
     let packed = elements.packed_powers(&side.engine, &exponents, exponent_bits, slots)?;
-    side.send_result(place, Operation::Compare, &packed, &layout.pack(&plain), exponent_bits, slots)?;
-    Ok(blinds.iter().map(|blind| blind.negative).collect())
+    side.send_result(place, Operation::Compare, &packed, &layout.pack(&plain), exponent_bits, slots)
 }
 
 /// P2's second half: its bits beta.

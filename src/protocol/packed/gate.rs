@@ -45,23 +45,27 @@ pub(super) fn send_share(side: &mut Side, place: Place, share: &Share, bits: &[C
     side.send_own(place, Operation::Factor, &shifted(&layout, &signed))
 }
 
-/// P2's first half: mixes both and keeps M.
+/// P2 receives E_1[(2 tau - 1) Y1].
+pub(super) fn recv_share(side: &mut Side, place: Place, count: usize) -> Result<Ciphertexts, Error> {
+    side.recv_peers(place, Operation::Factor, count)
+}
+
+/// P2's first half: mixes P1's bits and share with its own and keeps M.
 pub(super) fn mix(
     side: &mut Side,
     place: Place,
     share: &Share,
     bits: &[Choice],
-    their_bits: &Ciphertexts,
+    (their_bits, theirs): (&Ciphertexts, &Ciphertexts),
 ) -> Result<Share, Error> {
     let count = share.values().len();
     let layout = layout(side, count)?;
-    let theirs = side.recv_peers(place, Operation::Factor, count)?;
     let (share_bits, slots) = (side.widths.gate_share(), layout.slots.slots as usize);
     let masks = side.masks(place, Purpose::Left, share_bits + 1, (1, count), MaskOrder::AsItLies);
 
     // beta (2 tau - 1) Y1: the ciphertext where beta is 1, the neutral 1 elsewhere; both are always touched.
     let neutral = side.peer.encode_many(&side.engine, &vec![Integer::new(); count]);
-    let chosen = pack_linear(&side.engine, layout.slots, &neutral.select(&side.engine, &theirs, bits)?)?;
+    let chosen = pack_linear(&side.engine, layout.slots, &neutral.select(&side.engine, theirs, bits)?)?;
 
     // (1 - 2 beta) Y2 + 2^(S+1), of S + 2 bits.
     let (offset, exponent_bits) = (Integer::from(1) << (share_bits + 1), share_bits + 2);
@@ -75,14 +79,19 @@ pub(super) fn mix(
     Ok(masks)
 }
 
-/// P1's second half: takes the raised exponents off and sends U + M - tau Y1 + m in clear; ends with m.
+/// P1's share of g Y, the mask m, which it knows before anything arrives.
+pub(super) fn masks(side: &mut Side, place: Place, share: &Share, value_bits: u32) -> Share {
+    side.masks(place, Purpose::Refresh, value_bits, (share.rows(), share.columns()), MaskOrder::AsItLies)
+}
+
+/// P1's second half: takes the raised exponents off and sends U + M - tau Y1 + m in clear.
 pub(super) fn answer(
     side: &mut Side,
     place: Place,
     share: &Share,
     bits: &[Choice],
-    value_bits: u32,
-) -> Result<Share, Error> {
+    (masks, value_bits): (&Share, u32),
+) -> Result<(), Error> {
     let count = share.values().len();
     let layout = layout(side, count)?;
     let opened = side.recv_opened(place, Operation::Gate, layout.per_row())?;
@@ -90,7 +99,6 @@ pub(super) fn answer(
     let raised = |bit: &Choice| Integer::from(bit.unwrap_u8()) << (share_bits + 1);
     let raised = layout.pack(&Share::new(1, count, bits.iter().map(raised).collect()));
     let mixed = side.unpack_masked(place, layout, &opened, &raised, share_bits + 1)?;
-    let masks = side.masks(place, Purpose::Refresh, value_bits, (share.rows(), share.columns()), MaskOrder::AsItLies);
     #[cfg(test)]
     side.witness.gated.push((place, share.clone(), bits.to_vec()));
     let reply_bits = side.widths.gate_reply_bits(value_bits);
@@ -98,8 +106,7 @@ pub(super) fn answer(
         let masked = Integer::from(mask + &mixed.values()[k]);
         select(bits[k], &masked, &Integer::from(&masked - &share.values()[k]), reply_bits)
     });
-    side.send_clear(place, Operation::Gate, &reply, reply_bits)?;
-    Ok(masks)
+    side.send_clear(place, Operation::Gate, &reply, reply_bits)
 }
 
 /// P2's second half: g Y + m.

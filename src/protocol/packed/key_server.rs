@@ -8,7 +8,7 @@ use subtle::Choice;
 use crate::arith::Engine;
 use crate::error::Error;
 use crate::mask::Phase;
-use crate::mlp::Batches;
+use crate::mlp::{Batches, TrainingPlan};
 use crate::net::Channel;
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::config::{JobConfig, Reading};
@@ -195,30 +195,27 @@ impl KeyServer {
             }
             let (weights, below) = (&model.weights[layer], forward.output());
             let masks = offer(side, at(Phase::Forward), &widths, weights, &along_rows)?;
+            let ahead = match plan.layers.is_output(layer) {
+                false => Some(recv_ahead(side, plan, step, layer, rows, pass)?),
+                true => None,
+            };
             let product = finish(side, at(Phase::Forward), &widths, weights, below, &masks)?;
             let z = product.divided(plan.product_divisor()).plus_column(&model.biases[layer]);
             #[cfg(test)]
             forward.sums.push(z.clone());
-            if plan.layers.is_output(layer) {
+            let Some(ahead) = ahead else {
                 forward.activations.push(z);
                 continue;
-            }
+            };
             comparison::send_elements(side, at(Phase::Compare), &z)?;
             let bits = comparison::finish(side, at(Phase::Compare), &z)?;
-            let their_bits = gate::recv_bits(side, at(Phase::Gate), bits.len())?;
-            let masks = gate::mix(side, at(Phase::Gate), &z, &bits, &their_bits)?;
+            let masks = gate::mix(side, at(Phase::Gate), &z, &bits, (&ahead.bits, &ahead.share))?;
             let activations = gate::finish(side, at(Phase::Gate), &z, &bits, &masks, plan.bounds.activations)?;
-            let above = |phase| place(step, phase, layer as u16 + 1);
-            let slot_bits = side.widths.forward(layer + 1).to_cloud_slot_bits();
-            along_rows = recv_factor(side, above(Phase::Forward), slot_bits, activations.rows(), rows)?;
-            if pass == Pass::Training {
-                let slot_bits = side.widths.gradient(layer + 1, rows).to_cloud_slot_bits();
-                let along_features = recv_factor(side, above(Phase::Gradient), slot_bits, rows, activations.rows())?;
-                forward.along_features.push(along_features);
-            }
+            along_rows = ahead.along_rows;
+            forward.along_features.extend(ahead.along_features);
             forward.activations.push(activations);
             forward.bits.push(bits);
-            forward.their_bits.push(their_bits);
+            forward.their_bits.push(ahead.bits);
         }
         Ok(forward)
     }
@@ -250,9 +247,11 @@ impl KeyServer {
                 send_factor(side, at(Phase::Backward), backward.to_key_slot_bits(), &delta.negated())?;
                 let slot_bits = backward.to_cloud_slot_bits();
                 let their_delta = recv_factor(side, at(Phase::Backward), slot_bits, fan_out, rows)?;
+                let gate_place = at(Phase::BackwardGate);
+                let theirs = gate::recv_share(side, gate_place, plan.layers.fan_in(layer) * rows)?;
                 let weights = model.weights[layer].transposed();
                 let masks = offer(side, at(Phase::Backward), &backward, &weights, &their_delta)?;
-                carrying = Some((weights, masks));
+                carrying = Some((weights, masks, theirs));
             }
 
             if is_output {
@@ -262,14 +261,14 @@ impl KeyServer {
             let below = forward.activations[layer].transposed();
             let product = finish(side, at(Phase::Gradient), &gradient, &delta, &below, &gradient_masks)?;
             quotients.push(product.divided(gradient_divisor));
-            let Some((weights, masks)) = carrying else {
+            let Some((weights, masks, theirs)) = carrying else {
                 deltas.push(delta);
                 break;
             };
             let product = finish(side, at(Phase::Backward), &backward, &weights, &delta, &masks)?;
             let carried = product.divided(plan.product_divisor());
             let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
-            let masks = gate::mix(side, at, &carried, bits, &forward.their_bits[layer - 1])?;
+            let masks = gate::mix(side, at, &carried, bits, (&forward.their_bits[layer - 1], &theirs))?;
             let gated = gate::finish(side, at, &carried, bits, &masks, plan.bounds.delta)?;
             deltas.push(std::mem::replace(&mut delta, gated));
         }
@@ -277,6 +276,43 @@ impl KeyServer {
         quotients.reverse();
         Ok((deltas, quotients))
     }
+}
+
+/// P1's ciphertexts for the gate of a hidden layer and the layer above, which it sends ahead.
+struct Ahead {
+    /// tau + 1.
+    bits: Ciphertexts,
+    /// (2 tau - 1) z.
+    share: Ciphertexts,
+    /// P1's activations, packed along the batch.
+    along_rows: PackedRows,
+    /// The same transposed, in training.
+    along_features: Option<PackedRows>,
+}
+
+fn recv_ahead(
+    side: &mut Side,
+    plan: &TrainingPlan,
+    step: u64,
+    layer: usize,
+    rows: usize,
+    pass: Pass,
+) -> Result<Ahead, Error> {
+    let neurons = plan.layers.fan_out(layer);
+    let at = place(step, Phase::Gate, layer as u16);
+    let above = |phase| place(step, phase, layer as u16 + 1);
+    let bits = gate::recv_bits(side, at, neurons * rows)?;
+    let share = gate::recv_share(side, at, neurons * rows)?;
+    let slot_bits = side.widths.forward(layer + 1).to_cloud_slot_bits();
+    let along_rows = recv_factor(side, above(Phase::Forward), slot_bits, neurons, rows)?;
+    let along_features = match pass {
+        Pass::Training => {
+            let slot_bits = side.widths.gradient(layer + 1, rows).to_cloud_slot_bits();
+            Some(recv_factor(side, above(Phase::Gradient), slot_bits, rows, neurons)?)
+        }
+        Pass::Query => None,
+    };
+    Ok(Ahead { bits, share, along_rows, along_features })
 }
 
 impl Forward {

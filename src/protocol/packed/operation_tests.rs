@@ -10,7 +10,8 @@ use crate::protocol::config::{JobConfig, Protocol};
 use crate::protocol::element::{MaskSource, engine, place, server_key, test_job};
 use crate::rng::SeededRng;
 
-use super::product::{answer, finish, offer, recv_factor, recv_offer, send_factor};
+use super::comparison::Blinds;
+use super::product::{self, answer, finish, offer, recv_factor, recv_offer, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::test_run::cloud_key;
@@ -69,7 +70,9 @@ fn products_are_those_of_matrices() {
                 send_factor(side, at, widths.to_cloud_slot_bits(), &x1)?;
                 let theirs = recv_factor(side, at, widths.to_key_slot_bits(), 3, columns)?;
                 let offer = recv_offer(side, at, &widths, 5, columns)?;
-                answer(side, at, &widths, (&a1, &x1), &theirs, &offer, MaskOrder::Transposed)
+                let masks = product::masks(side, at, &widths, (5, columns), MaskOrder::Transposed);
+                answer(side, at, &widths, (&a1, &x1), &theirs, &offer, &masks)?;
+                Ok(masks)
             },
             |side| {
                 send_factor(side, at, widths.to_key_slot_bits(), &x2.negated())?;
@@ -92,21 +95,27 @@ fn comparisons_and_gates_are_relu_and_its_derivative() {
         let at = |phase| place(0, phase, 1);
         let ((tau, relu1, back1), (beta, relu2, back2)) = in_parallel(
             |side| {
-                let tau = comparison::answer(side, at(Phase::Compare), &y1)?;
+                let blinds = Blinds::draw(side, at(Phase::Compare), y1.values().len());
+                comparison::answer(side, at(Phase::Compare), &y1, &blinds)?;
+                let tau = blinds.bits();
                 gate::send_bits(side, at(Phase::Gate), &tau)?;
                 gate::send_share(side, at(Phase::Gate), &y1, &tau)?;
-                let relu = gate::answer(side, at(Phase::Gate), &y1, &tau, 17)?;
+                let relu = gate::masks(side, at(Phase::Gate), &y1, 17);
+                gate::answer(side, at(Phase::Gate), &y1, &tau, (&relu, 17))?;
                 gate::send_share(side, at(Phase::BackwardGate), &e1, &tau)?;
-                let back = gate::answer(side, at(Phase::BackwardGate), &e1, &tau, 17)?;
+                let back = gate::masks(side, at(Phase::BackwardGate), &e1, 17);
+                gate::answer(side, at(Phase::BackwardGate), &e1, &tau, (&back, 17))?;
                 Ok((tau, relu, back))
             },
             |side| {
                 comparison::send_elements(side, at(Phase::Compare), &y2)?;
                 let beta = comparison::finish(side, at(Phase::Compare), &y2)?;
                 let bits = gate::recv_bits(side, at(Phase::Gate), beta.len())?;
-                let masks = gate::mix(side, at(Phase::Gate), &y2, &beta, &bits)?;
+                let theirs = gate::recv_share(side, at(Phase::Gate), beta.len())?;
+                let masks = gate::mix(side, at(Phase::Gate), &y2, &beta, (&bits, &theirs))?;
                 let relu = gate::finish(side, at(Phase::Gate), &y2, &beta, &masks, 17)?;
-                let masks = gate::mix(side, at(Phase::BackwardGate), &e2, &beta, &bits)?;
+                let theirs = gate::recv_share(side, at(Phase::BackwardGate), beta.len())?;
+                let masks = gate::mix(side, at(Phase::BackwardGate), &e2, &beta, (&bits, &theirs))?;
                 let back = gate::finish(side, at(Phase::BackwardGate), &e2, &beta, &masks, 17)?;
                 Ok((beta, relu, back))
             },
@@ -132,11 +141,14 @@ fn a_gate_follows_the_exclusive_or_of_the_bits() {
         |side| {
             gate::send_bits(side, at, &tau)?;
             gate::send_share(side, at, &y1, &tau)?;
-            gate::answer(side, at, &y1, &tau, 17)
+            let masks = gate::masks(side, at, &y1, 17);
+            gate::answer(side, at, &y1, &tau, (&masks, 17))?;
+            Ok(masks)
         },
         |side| {
             let bits = gate::recv_bits(side, at, 16)?;
-            let masks = gate::mix(side, at, &y2, &beta, &bits)?;
+            let theirs = gate::recv_share(side, at, 16)?;
+            let masks = gate::mix(side, at, &y2, &beta, (&bits, &theirs))?;
             gate::finish(side, at, &y2, &beta, &masks, 17)
         },
     );

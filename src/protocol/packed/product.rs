@@ -67,7 +67,18 @@ pub(super) fn recv_offer(
     side.recv_opened(place, Operation::Offer, rows * layout.per_row())
 }
 
-/// P1's half: answers an offer and ends with the mask m of Y. `order` is that of the elements of m.
+/// P1's share of Y, the mask m, which it knows before anything arrives. `order` is that of the elements of m.
+pub(super) fn masks(
+    side: &mut Side,
+    place: Place,
+    widths: &ProductWidths,
+    shape: (usize, usize),
+    order: MaskOrder,
+) -> Share {
+    side.masks(place, Purpose::Division, widths.result_bits, shape, order)
+}
+
+/// P1's half: answers an offer.
 pub(super) fn answer(
     side: &mut Side,
     place: Place,
@@ -75,21 +86,17 @@ pub(super) fn answer(
     (left, right): (&Share, &Share),
     their_right: &PackedRows,
     offer: &SecretIntegers,
-    order: MaskOrder,
-) -> Result<Share, Error> {
+    masks: &Share,
+) -> Result<(), Error> {
     let layout = side.layout(widths.to_cloud_slot_bits(), right.columns())?;
     // What is left after A1 X1 and the raised exponents are gone is A X1 + M2, each slot in range.
     let known = with_raised(side, widths, left, right);
     let rest = side.unpack_masked(place, layout, offer, &layout.pack(&known), widths.cross_bits())?;
-
-    let shape = (left.rows(), right.columns());
-    let masks = side.masks(place, Purpose::Division, widths.result_bits, shape, order);
     // A1 X1 - V2 + m with V2 = rest + A1 X1.
     let plain = masks.zip(&rest, |mask, rest| Integer::from(mask - rest));
     let powers = their_right.multiplied_by(&side.engine, left, widths.left_share, widths.exponent_bits())?;
     let plaintexts = their_right.layout.pack(&plain);
-    side.send_result(place, Operation::Multiply, &powers, &plaintexts, widths.exponent_bits(), widths.terms)?;
-    Ok(masks)
+    side.send_result(place, Operation::Multiply, &powers, &plaintexts, widths.exponent_bits(), widths.terms)
 }
 
 /// P2's second half: Y + m.
