@@ -196,12 +196,12 @@ impl Engine {
     }
 
     /// Reduced numbers, each in [`Moduli::limb_count`] limbs, as residues.
-    pub(super) fn load_limbs(&self, moduli: &Moduli, numbers: &SecretLimbs, len: usize) -> Batch {
+    pub(crate) fn load_limbs(&self, moduli: &Moduli, numbers: &SecretLimbs, len: usize) -> Batch {
         self.install(|| self.0.backend.load(moduli, numbers.as_slice(), len))
     }
 
     /// The residues as numbers, each in [`Moduli::limb_count`] limbs.
-    pub(super) fn store_limbs(&self, batch: &Batch) -> SecretLimbs {
+    pub(crate) fn store_limbs(&self, batch: &Batch) -> SecretLimbs {
         self.install(|| self.0.backend.store(batch))
     }
 

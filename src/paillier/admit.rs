@@ -181,24 +181,34 @@ pub(super) fn primes(n: &Integer, p: &Integer, q: &Integer) -> Result<(), Pailli
         .require(is_blum_prime(p) && is_blum_prime(q), || "p and q are not both primes that are 3 modulo 4".into())
 }
 
-/// Rules C1 to C3 for every ciphertext; the message names the index.
-pub(super) fn ciphertexts(n: &Integer, values: &[Integer]) -> Result<(), PaillierError> {
-    let n_squared = Integer::from(n.square_ref());
-    let mut product = Integer::from(1);
-    for (index, value) in values.iter().enumerate() {
-        AdmissionRule::CiphertextNonZero.require(*value != 0, || format!("ciphertext {index} is 0"))?;
-        let reduced = *value > 0 && *value < n_squared;
-        AdmissionRule::CiphertextReduced.require(reduced, || format!("ciphertext {index} is not below n^2"))?;
-        product *= Integer::from(value % n);
-        product %= n;
+/// Rules C1 and C2 for every ciphertext, each in as many limbs as n^2 has.
+pub(super) fn in_range(n_squared: &Integer, numbers: &[u64]) -> Result<(), PaillierError> {
+    let limbs: Vec<u64> = n_squared.to_digits(Order::Lsf);
+    for (index, number) in numbers.chunks_exact(limbs.len()).enumerate() {
+        let zero = number.iter().all(|limb| *limb == 0);
+        AdmissionRule::CiphertextNonZero.require(!zero, || format!("ciphertext {index} is 0"))?;
+        reduced(number.iter().rev().lt(limbs.iter().rev()), index)?;
     }
+    Ok(())
+}
+
+/// Rule C2 for one ciphertext.
+pub(super) fn reduced(holds: bool, index: usize) -> Result<(), PaillierError> {
+    AdmissionRule::CiphertextReduced.require(holds, || format!("ciphertext {index} is not below n^2"))
+}
+
+/// Rule C3 for every ciphertext by the product of all; `values` are asked for when it fails, to name the first offender.
+pub(super) fn invertible(
+    n: &Integer,
+    product: &Integer,
+    values: impl FnOnce() -> Vec<Integer>,
+) -> Result<(), PaillierError> {
     if Integer::from(product.gcd_ref(n)) == 1 {
         return Ok(());
     }
-    let offender = values.iter().position(|value| Integer::from(value.gcd_ref(n)) != 1);
-    AdmissionRule::CiphertextInvertible.require(offender.is_none(), || {
-        format!("ciphertext {} has a factor in common with n", offender.unwrap_or_default())
-    })
+    let offender = values().iter().position(|value| Integer::from(value.gcd_ref(n)) != 1);
+    AdmissionRule::CiphertextInvertible
+        .require(false, || format!("ciphertext {} has a factor in common with n", offender.unwrap_or_default()))
 }
 
 /// Rule C4.

@@ -91,6 +91,11 @@ impl PublicKey {
         (2 * self.key_bits()).div_ceil(8) as usize
     }
 
+    /// Width of a ciphertext in limbs of 64 bits.
+    pub(super) fn limbs(&self) -> usize {
+        self.ciphertext_len_bytes().div_ceil(size_of::<u64>())
+    }
+
     /// E: length of a fresh randomiser's exponent s in h^s, half of n's length rounded up (protocol.md, rule 1).
     pub fn randomizer_bits(&self) -> u32 {
         self.key_bits().div_ceil(2)
