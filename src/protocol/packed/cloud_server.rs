@@ -13,24 +13,23 @@ use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::clock::{PhaseClock, PhaseTimes};
 use crate::protocol::config::JobConfig;
-use crate::protocol::element::{
-    EncryptedModel, FEATURES, LOSS, MODEL, MaskSource, SCORES, TARGETS, initial_addend, place,
-};
+use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
 use crate::protocol::handshake::{Role, shake_hands_with_own_key};
-use crate::protocol::message::Operation;
 use crate::protocol::rounding::MaskRounding;
-use crate::protocol::schedule::Activity;
+use crate::protocol::schedule::{Activity, Answer};
 use crate::rng::SecureRng;
 
 use super::input::{self, InputLayout};
-use super::key_switch::ResultLayout;
 use super::product::{answer, recv_factor, recv_offer, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::widths::Widths;
-use super::{ALONG_FEATURES, ALONG_ROWS, STORED_MODEL, comparison, gate, key_switch, loss, loss_layout, model_layout};
+use super::{
+    ALONG_FEATURES, ALONG_ROWS, STORED_CURVE, STORED_MODEL, answer_layout, answer_tensor, at_rest, comparison,
+    curve_layout, gate, key_switch, label, loss, loss_layout, model_layout,
+};
 
 /// The cloud server.
 pub struct CloudServer {
@@ -41,6 +40,8 @@ pub struct CloudServer {
     fresh: HashMap<usize, StaticBatch>,
     model: Option<SharedModel>,
     loss: Option<Share>,
+    /// The losses that were read, an epoch each.
+    curve: Vec<Share>,
 }
 
 /// A batch's activations, gate bits, and P2's ciphertexts.
@@ -92,6 +93,7 @@ impl CloudServer {
             fresh: HashMap::new(),
             model: None,
             loss: None,
+            curve: Vec::new(),
         })
     }
 
@@ -115,8 +117,8 @@ impl CloudServer {
         let (features, targets) = self.submitted.as_ref().ok_or_else(|| missing("training row"))?;
         let members = &self.batches.members()[batch];
         let layouts = [InputLayout::features(&self.config)?, InputLayout::targets(&self.config)?];
-        let features = gather_rows("features", features, layouts[0], self.config.train_rows, members)?;
-        let targets = gather_rows("targets", targets, layouts[1], self.config.train_rows, members)?;
+        let features = gather_rows("the training features", features, layouts[0], self.config.train_rows, members)?;
+        let targets = gather_rows("the training targets", targets, layouts[1], self.config.train_rows, members)?;
         let (side, at) = (&mut self.side, |tensor| place(batch as u64, Phase::Input, tensor));
         let by_row = input::send(side, at(FEATURES), layouts[0], &features)?;
         let targets = input::send(side, at(TARGETS), layouts[1], &targets)?.transposed();
@@ -157,31 +159,57 @@ impl CloudServer {
         Ok(clock.laps)
     }
 
-    /// The model as it stays here when the job ends: P2 sends its share encrypted, a ciphertext a parameter.
-    pub fn store_model(&mut self) -> Result<EncryptedModel, Error> {
-        let layers = &self.config.plan.layers;
-        let own = self.model.as_ref().ok_or_else(|| missing("model"))?.flat().negated();
-        let theirs = self.side.recv_peers(STORED_MODEL, Operation::Weights, layers.parameters())?;
-        Ok(EncryptedModel::from_flat(layers, &theirs.add_plain(&self.side.engine, own.values())?))
+    /// The model as it stays here when the job ends, as [`InputLayout::model`] has it: P2 sends its share encrypted.
+    pub fn store_model(&mut self) -> Result<Ciphertexts, Error> {
+        let own = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
+        at_rest::keep(&mut self.side, STORED_MODEL, InputLayout::model(&self.config)?, &own)
     }
 
-    /// Takes over a model that was trained before, for the queries from `query` on: it is shared with P2 again.
-    pub fn restore(&mut self, model: &EncryptedModel, query: u64) -> Result<(), Error> {
-        let layers = &self.config.plan.layers;
-        model.check_shape(layers)?;
+    /// The losses of all epochs that were read, as [`InputLayout::curve`] has them; none if none was read.
+    pub fn store_curve(&mut self) -> Result<Option<Ciphertexts>, Error> {
+        let own = Share::in_one_row(&self.curve);
+        if own.columns() == 0 {
+            return Ok(None);
+        }
+        let layout = InputLayout::curve(&self.config, own.columns())?;
+        at_rest::keep(&mut self.side, STORED_CURVE, layout, &own).map(Some)
+    }
+
+    /// Takes over a model that was trained before, as [`CloudServer::store_model`] gave it, for the queries from `query` on:
+    /// it is shared with P2 again.
+    pub fn restore(&mut self, model: &Ciphertexts, query: u64) -> Result<(), Error> {
         let layout = InputLayout::model(&self.config)?;
-        let packed = layout.pack_encrypted(&self.side.engine, &model.flatten()?)?;
-        let place = place(Activity::query_step(query), Phase::Initial, 0);
-        let share = input::send(&mut self.side, place, layout, &packed)?;
-        self.model = Some(SharedModel::from_flat(layers, &share));
+        require_count("the stored model", model.len(), layout.per_row())?;
+        let place = place(Activity::query_step(query), Phase::Initial, MODEL);
+        let share = input::send(&mut self.side, place, layout, model)?;
+        self.model = Some(SharedModel::from_flat(&self.config.plan.layers, &share));
         Ok(())
+    }
+
+    /// The losses of `epochs` epochs, as [`CloudServer::store_curve`] gave them, under the key of `reader` as
+    /// [`super::curve_layout`] has them; `query` is a number of its own.
+    pub fn read_curve(
+        &mut self,
+        query: u64,
+        curve: &Ciphertexts,
+        epochs: usize,
+        reader: &PublicKey,
+    ) -> Result<Ciphertexts, Error> {
+        let at = |phase| place(Activity::query_step(query), phase, LOSS);
+        let stored = InputLayout::curve(&self.config, epochs)?;
+        require_count("the stored curve", curve.len(), stored.per_row())?;
+        let share = input::send(&mut self.side, at(Phase::Initial), stored, curve)?;
+        let layout = curve_layout(&self.config, reader.key_bits(), epochs)?;
+        key_switch::ask(&mut self.side, at(Phase::KeySwitch), &share, layout, reader)
     }
 
     /// The epoch's sum of squared differences under the key of `reader`, as [`super::loss_layout`] has it; a new sum begins.
     pub fn read_loss(&mut self, epoch: u64, rows: usize, reader: &PublicKey) -> Result<Ciphertexts, Error> {
         let sum = self.loss.take().ok_or_else(|| missing("loss"))?;
         let layout = loss_layout(&self.config, reader.key_bits(), rows)?;
-        key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, LOSS), &sum, layout, reader)
+        let answer = key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, LOSS), &sum, layout, reader)?;
+        self.curve.push(sum);
+        Ok(answer)
     }
 
     /// All parameters under the key of `reader`, as [`super::model_layout`] has it.
@@ -191,11 +219,34 @@ impl CloudServer {
         key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, MODEL), &parameters, layout, reader)
     }
 
-    /// Scores \[rows\]\[outputs\] of a user's rows, packed as [`InputLayout::features`] has it, under the user's key, a
-    /// ciphertext a score.
-    pub fn classify(&mut self, query: u64, rows: &Ciphertexts, reader: &PublicKey) -> Result<Ciphertexts, Error> {
-        let step = Activity::query_step(query);
-        let model = self.model.take().ok_or_else(|| missing("model"))?;
+    /// Answers for a user's rows, packed as [`InputLayout::features`] has them, under the user's key as
+    /// [`super::answer_layout`] has it. The rows take [`Activity::query_numbers`] from `query` on.
+    pub fn classify(
+        &mut self,
+        query: u64,
+        rows: &Ciphertexts,
+        reader: &PublicKey,
+        answer: Answer,
+    ) -> Result<Ciphertexts, Error> {
+        let per_row = InputLayout::features(&self.config)?.per_row();
+        let count = rows.len() / per_row;
+        require_count("the rows of a query", rows.len(), count * per_row)?;
+        let mut answers = Vec::new();
+        for (step, part) in Activity::query_parts(query, count) {
+            let scores = self.scores(step, &rows.slice(part.start * per_row..part.end * per_row))?;
+            answers.push(match answer {
+                Answer::Labels => label::answer(&mut self.side, step, &scores)?,
+                Answer::Scores => scores.transposed(),
+            });
+        }
+        let at = place(Activity::query_step(query), Phase::KeySwitch, answer_tensor(answer));
+        let layout = answer_layout(&self.config, reader.key_bits(), answer, count)?;
+        key_switch::ask(&mut self.side, at, &Share::in_one_row(&answers), layout, reader)
+    }
+
+    /// Scores \[outputs\]\[rows\].
+    fn scores(&mut self, step: u64, rows: &Ciphertexts) -> Result<Share, Error> {
+        let model = self.model.clone().ok_or_else(|| missing("model"))?;
         let layout = InputLayout::features(&self.config)?;
         let at = |tensor| place(step, Phase::Input, tensor);
         let features = input::send(&mut self.side, at(FEATURES), layout, rows)?.transposed();
@@ -204,10 +255,7 @@ impl CloudServer {
         send_factor(&mut self.side, at(ALONG_ROWS), widths.to_cloud_slot_bits(), &features)?;
         let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), widths.to_key_slot_bits(), inputs, count)?;
         let forward = self.forward(step, &model, features, along_rows, Pass::Query, &mut PhaseClock::start())?;
-        self.model = Some(model);
-        let scores = forward.output().transposed();
-        let layout = ResultLayout::one_each(scores.values().len());
-        key_switch::ask(&mut self.side, place(step, Phase::KeySwitch, SCORES), &scores, layout, reader)
+        Ok(forward.output().clone())
     }
 
     /// z = W a + b, ReLU on hidden layers, linear output.
@@ -350,12 +398,15 @@ fn gather_rows(
     table_rows: usize,
     rows: &[usize],
 ) -> Result<Ciphertexts, Error> {
-    let (per_row, found) = (layout.per_row(), table.len());
-    if found != table_rows * per_row {
-        let due = table_rows * per_row;
-        let reason = format!("{found} ciphertexts of {name} were submitted where the job's rows have {due}");
-        return Err(ProtocolError::Config { reason }.into());
-    }
+    let per_row = layout.per_row();
+    require_count(name, table.len(), table_rows * per_row)?;
     let elements: Vec<usize> = rows.iter().flat_map(|row| row * per_row..(row + 1) * per_row).collect();
     Ok(table.gather(&elements))
+}
+
+fn require_count(name: &'static str, found: usize, due: usize) -> Result<(), Error> {
+    if found == due {
+        return Ok(());
+    }
+    Err(ProtocolError::Config { reason: format!("{found} ciphertexts of {name} where the job has {due}") }.into())
 }

@@ -12,21 +12,22 @@ use crate::mlp::Batches;
 use crate::net::Channel;
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::config::{JobConfig, Reading};
-use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, SCORES, TARGETS, initial_addend, place};
+use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
 use crate::protocol::handshake::{Role, shake_hands_with_cloud_key};
-use crate::protocol::message::Operation;
-use crate::protocol::schedule::Activity;
+use crate::protocol::schedule::{Activity, Answer};
 use crate::rng::SecureRng;
 
 use super::input::{self, InputLayout};
-use super::key_switch::ResultLayout;
 use super::product::{finish, offer, recv_factor, send_factor};
 use super::share::Share;
 use super::side::Side;
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::widths::Widths;
-use super::{ALONG_FEATURES, ALONG_ROWS, STORED_MODEL, comparison, gate, key_switch, loss, loss_layout, model_layout};
+use super::{
+    ALONG_FEATURES, ALONG_ROWS, STORED_CURVE, STORED_MODEL, answer_layout, answer_tensor, at_rest, comparison,
+    curve_layout, gate, key_switch, label, loss, loss_layout, model_layout,
+};
 
 /// The key server.
 pub struct KeyServer {
@@ -36,6 +37,8 @@ pub struct KeyServer {
     fresh: HashMap<usize, StaticBatch>,
     model: Option<SharedModel>,
     loss: Option<Share>,
+    /// The losses that were read, an epoch each.
+    curve: Vec<Share>,
 }
 
 /// A batch's activations, gate bits, and P1's ciphertexts.
@@ -77,7 +80,8 @@ impl KeyServer {
             witness: super::test_run::Witness::default(),
         };
         let batches = config.batches()?;
-        Ok(KeyServer { side, config: config.clone(), batches, fresh: HashMap::new(), model: None, loss: None })
+        let fresh = HashMap::new();
+        Ok(KeyServer { side, config: config.clone(), batches, fresh, model: None, loss: None, curve: Vec::new() })
     }
 
     /// Plays its part of one activity; results go to `reader` if the job allows it.
@@ -88,22 +92,41 @@ impl KeyServer {
             Activity::Step { step, batch, .. } => self.step(step, batch),
             Activity::ReadLoss { epoch, rows } => self.read_loss(epoch, rows, reader),
             Activity::ReadModel { epoch } => self.read_model(epoch, reader),
-            Activity::Classify { query, rows } => self.classify(Activity::query_step(query), rows, reader),
+            Activity::Classify { query, rows, answer } => self.classify(query, rows, reader, answer),
         }
     }
 
-    /// Sends its share of the model, encrypted: P1 keeps it when the job ends.
+    /// Its part of [`super::CloudServer::store_model`].
     pub fn store_model(&mut self) -> Result<(), Error> {
         let own = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
-        self.side.send_own(STORED_MODEL, Operation::Weights, own.values())
+        at_rest::give(&mut self.side, STORED_MODEL, InputLayout::model(&self.config)?, &own)
+    }
+
+    /// Its part of [`super::CloudServer::store_curve`].
+    pub fn store_curve(&mut self) -> Result<(), Error> {
+        let own = Share::in_one_row(&self.curve);
+        if own.columns() == 0 {
+            return Ok(());
+        }
+        at_rest::give(&mut self.side, STORED_CURVE, InputLayout::curve(&self.config, own.columns())?, &own)
     }
 
     /// Shares a model that P1 has stored, for the queries from `query` on.
     pub fn restore(&mut self, query: u64) -> Result<(), Error> {
-        let place = place(Activity::query_step(query), Phase::Initial, 0);
+        let place = place(Activity::query_step(query), Phase::Initial, MODEL);
         let share = input::recv(&mut self.side, place, InputLayout::model(&self.config)?, 1)?;
         self.model = Some(SharedModel::from_flat(&self.config.plan.layers, &share));
         Ok(())
+    }
+
+    /// Its part of [`super::CloudServer::read_curve`].
+    pub fn read_curve(&mut self, query: u64, epochs: usize, reader: &PublicKey) -> Result<(), Error> {
+        self.config.require_reader(reader.id(), Reading::Model)?;
+        let at = |phase| place(Activity::query_step(query), phase, LOSS);
+        let share = input::recv(&mut self.side, at(Phase::Initial), InputLayout::curve(&self.config, epochs)?, 1)?;
+        let layout = curve_layout(&self.config, reader.key_bits(), epochs)?;
+        let reading = (reader, Reading::Model);
+        key_switch::answer(&mut self.side, at(Phase::KeySwitch), &share, layout, &self.config, reading)
     }
 
     fn refresh_batch(&mut self, batch: usize) -> Result<(), Error> {
@@ -147,7 +170,9 @@ impl KeyServer {
         let sum = self.loss.take().ok_or_else(|| missing("loss"))?;
         let layout = loss_layout(&self.config, reader.key_bits(), rows)?;
         let (at, reading) = (place(epoch, Phase::KeySwitch, LOSS), (reader, Reading::Model));
-        key_switch::answer(&mut self.side, at, &sum, layout, &self.config, reading)
+        key_switch::answer(&mut self.side, at, &sum, layout, &self.config, reading)?;
+        self.curve.push(sum);
+        Ok(())
     }
 
     fn read_model(&mut self, epoch: u64, reader: &PublicKey) -> Result<(), Error> {
@@ -157,8 +182,25 @@ impl KeyServer {
         key_switch::answer(&mut self.side, at, &parameters, layout, &self.config, reading)
     }
 
-    fn classify(&mut self, step: u64, rows: usize, reader: &PublicKey) -> Result<(), Error> {
-        let model = self.model.take().ok_or_else(|| missing("model"))?;
+    fn classify(&mut self, query: u64, rows: usize, reader: &PublicKey, answer: Answer) -> Result<(), Error> {
+        self.config.require_reader(reader.id(), Reading::Answers)?;
+        let mut answers = Vec::new();
+        for (step, part) in Activity::query_parts(query, rows) {
+            let scores = self.scores(step, part.len())?;
+            answers.push(match answer {
+                Answer::Labels => label::ask(&mut self.side, step, &scores)?,
+                Answer::Scores => scores.transposed(),
+            });
+        }
+        let at = place(Activity::query_step(query), Phase::KeySwitch, answer_tensor(answer));
+        let layout = answer_layout(&self.config, reader.key_bits(), answer, rows)?;
+        let reading = (reader, Reading::Answers);
+        key_switch::answer(&mut self.side, at, &Share::in_one_row(&answers), layout, &self.config, reading)
+    }
+
+    /// Scores \[outputs\]\[rows\].
+    fn scores(&mut self, step: u64, rows: usize) -> Result<Share, Error> {
+        let model = self.model.clone().ok_or_else(|| missing("model"))?;
         let at = |tensor| place(step, Phase::Input, tensor);
         let layout = InputLayout::features(&self.config)?;
         let features = input::recv(&mut self.side, at(FEATURES), layout, rows)?.transposed();
@@ -167,11 +209,7 @@ impl KeyServer {
         let (slot_bits, inputs) = (widths.to_cloud_slot_bits(), features.rows());
         let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), slot_bits, inputs, rows)?;
         let forward = self.forward(step, &model, features, along_rows, Pass::Query)?;
-        self.model = Some(model);
-        let scores = forward.output().transposed();
-        let layout = ResultLayout::one_each(scores.values().len());
-        let (at, reading) = (place(step, Phase::KeySwitch, SCORES), (reader, Reading::Answers));
-        key_switch::answer(&mut self.side, at, &scores, layout, &self.config, reading)
+        Ok(forward.output().clone())
     }
 
     /// z = W a + b, ReLU on hidden layers, linear output.
