@@ -21,6 +21,7 @@ use crate::rng::SecureRng;
 
 use super::input::{self, InputLayout};
 use super::product::{answer, recv_factor, recv_offer, send_factor};
+use super::replay::ReplayRecord;
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::slots::PackedRows;
@@ -82,6 +83,7 @@ impl CloudServer {
             widths,
             masks: masks.for_job(&transcript),
             rng: SecureRng::from_os(),
+            seen: ReplayRecord::default(),
             #[cfg(test)]
             witness: super::test_run::Witness::default(),
         };

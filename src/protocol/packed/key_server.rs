@@ -19,6 +19,7 @@ use crate::rng::SecureRng;
 
 use super::input::{self, InputLayout};
 use super::product::{finish, offer, recv_factor, send_factor};
+use super::replay::ReplayRecord;
 use super::share::Share;
 use super::side::Side;
 use super::slots::PackedRows;
@@ -76,6 +77,7 @@ impl KeyServer {
             widths,
             masks: masks.for_job(&transcript),
             rng: SecureRng::from_os(),
+            seen: ReplayRecord::default(),
             #[cfg(test)]
             witness: super::test_run::Witness::default(),
         };

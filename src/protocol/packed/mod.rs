@@ -21,7 +21,10 @@ mod loss;
 #[cfg(test)]
 mod operation_tests;
 mod product;
+#[cfg(test)]
+mod query_tests;
 mod refresh;
+mod replay;
 mod share;
 mod side;
 mod slots;
