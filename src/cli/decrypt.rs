@@ -68,7 +68,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
             data_csv(&fractions(&file, &opened)?, *rows as usize, *columns as usize)
         }
         (Kind::Model, widths) => {
-            let layers = Layers::new(widths.iter().map(|width| *width as usize).collect())?;
+            let layers = Layers::new(widths.iter().map(|width| *width as usize).collect())
+                .map_err(|error| refuse(&args.input, "shape", error.to_string()))?;
             let parameters = whole_numbers(&opened, &args.input)?;
             OpenModel::from_parameters(layers, FixedPoint::new(file.fraction_bits)?, &parameters).to_json()?
         }

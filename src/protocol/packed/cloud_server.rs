@@ -16,7 +16,6 @@ use crate::protocol::config::JobConfig;
 use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
 use crate::protocol::handshake::{Role, shake_hands_with_own_key};
 use crate::protocol::rounding::MaskRounding;
-use crate::protocol::schedule::{Activity, Answer};
 use crate::rng::SecureRng;
 
 use super::input::{self, InputLayout};
@@ -27,26 +26,23 @@ use super::side::{MaskOrder, Side};
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::widths::Widths;
-use super::{
-    ALONG_FEATURES, ALONG_ROWS, STORED_CURVE, STORED_MODEL, answer_layout, answer_tensor, at_rest, comparison,
-    curve_layout, gate, key_switch, label, loss, loss_layout, model_layout,
-};
+use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
 /// The cloud server.
 pub struct CloudServer {
     pub(super) side: Side,
-    config: JobConfig,
+    pub(super) config: JobConfig,
     batches: Batches,
     submitted: Option<(Ciphertexts, Ciphertexts)>,
     fresh: HashMap<usize, StaticBatch>,
-    model: Option<SharedModel>,
+    pub(super) model: Option<SharedModel>,
     loss: Option<Share>,
     /// The losses that were read, an epoch each.
-    curve: Vec<Share>,
+    pub(super) curve: Vec<Share>,
 }
 
 /// A batch's activations, gate bits, and P2's ciphertexts.
-struct Forward {
+pub(super) struct Forward {
     /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
     activations: Vec<Share>,
     /// P2's -activations, transposed: for the gradient of each layer, in training.
@@ -161,50 +157,6 @@ impl CloudServer {
         Ok(clock.laps)
     }
 
-    /// The model as it stays here when the job ends, as [`InputLayout::model`] has it: P2 sends its share encrypted.
-    pub fn store_model(&mut self) -> Result<Ciphertexts, Error> {
-        let own = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
-        at_rest::keep(&mut self.side, STORED_MODEL, InputLayout::model(&self.config)?, &own)
-    }
-
-    /// The losses of all epochs that were read, as [`InputLayout::curve`] has them; none if none was read.
-    pub fn store_curve(&mut self) -> Result<Option<Ciphertexts>, Error> {
-        let own = Share::in_one_row(&self.curve);
-        if own.columns() == 0 {
-            return Ok(None);
-        }
-        let layout = InputLayout::curve(&self.config, own.columns())?;
-        at_rest::keep(&mut self.side, STORED_CURVE, layout, &own).map(Some)
-    }
-
-    /// Takes over a model that was trained before, as [`CloudServer::store_model`] gave it, for the queries from `query` on:
-    /// it is shared with P2 again.
-    pub fn restore(&mut self, model: &Ciphertexts, query: u64) -> Result<(), Error> {
-        let layout = InputLayout::model(&self.config)?;
-        require_count("the stored model", model.len(), layout.per_row())?;
-        let place = place(Activity::query_step(query), Phase::Initial, MODEL);
-        let share = input::send(&mut self.side, place, layout, model)?;
-        self.model = Some(SharedModel::from_flat(&self.config.plan.layers, &share));
-        Ok(())
-    }
-
-    /// The losses of `epochs` epochs, as [`CloudServer::store_curve`] gave them, under the key of `reader` as
-    /// [`super::curve_layout`] has them; `query` is a number of its own.
-    pub fn read_curve(
-        &mut self,
-        query: u64,
-        curve: &Ciphertexts,
-        epochs: usize,
-        reader: &PublicKey,
-    ) -> Result<Ciphertexts, Error> {
-        let at = |phase| place(Activity::query_step(query), phase, LOSS);
-        let stored = InputLayout::curve(&self.config, epochs)?;
-        require_count("the stored curve", curve.len(), stored.per_row())?;
-        let share = input::send(&mut self.side, at(Phase::Initial), stored, curve)?;
-        let layout = curve_layout(&self.config, reader.key_bits(), epochs)?;
-        key_switch::ask(&mut self.side, at(Phase::KeySwitch), &share, layout, reader)
-    }
-
     /// The epoch's sum of squared differences under the key of `reader`, as [`super::loss_layout`] has it; a new sum begins.
     pub fn read_loss(&mut self, epoch: u64, rows: usize, reader: &PublicKey) -> Result<Ciphertexts, Error> {
         let sum = self.loss.take().ok_or_else(|| missing("loss"))?;
@@ -221,47 +173,8 @@ impl CloudServer {
         key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, MODEL), &parameters, layout, reader)
     }
 
-    /// Answers for a user's rows, packed as [`InputLayout::features`] has them, under the user's key as
-    /// [`super::answer_layout`] has it. The rows take [`Activity::query_numbers`] from `query` on.
-    pub fn classify(
-        &mut self,
-        query: u64,
-        rows: &Ciphertexts,
-        reader: &PublicKey,
-        answer: Answer,
-    ) -> Result<Ciphertexts, Error> {
-        let per_row = InputLayout::features(&self.config)?.per_row();
-        let count = rows.len() / per_row;
-        require_count("the rows of a query", rows.len(), count * per_row)?;
-        let mut answers = Vec::new();
-        for (step, part) in Activity::query_parts(query, count) {
-            let scores = self.scores(step, &rows.slice(part.start * per_row..part.end * per_row))?;
-            answers.push(match answer {
-                Answer::Labels => label::answer(&mut self.side, step, &scores)?,
-                Answer::Scores => scores.transposed(),
-            });
-        }
-        let at = place(Activity::query_step(query), Phase::KeySwitch, answer_tensor(answer));
-        let layout = answer_layout(&self.config, reader.key_bits(), answer, count)?;
-        key_switch::ask(&mut self.side, at, &Share::in_one_row(&answers), layout, reader)
-    }
-
-    /// Scores \[outputs\]\[rows\].
-    fn scores(&mut self, step: u64, rows: &Ciphertexts) -> Result<Share, Error> {
-        let model = self.model.clone().ok_or_else(|| missing("model"))?;
-        let layout = InputLayout::features(&self.config)?;
-        let at = |tensor| place(step, Phase::Input, tensor);
-        let features = input::send(&mut self.side, at(FEATURES), layout, rows)?.transposed();
-        let (inputs, count) = (features.rows(), features.columns());
-        let widths = self.side.widths.forward(0);
-        send_factor(&mut self.side, at(ALONG_ROWS), widths.to_cloud_slot_bits(), &features)?;
-        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), widths.to_key_slot_bits(), inputs, count)?;
-        let forward = self.forward(step, &model, features, along_rows, Pass::Query, &mut PhaseClock::start())?;
-        Ok(forward.output().clone())
-    }
-
     /// z = W a + b, ReLU on hidden layers, linear output.
-    fn forward(
+    pub(super) fn forward(
         &mut self,
         step: u64,
         model: &SharedModel,
@@ -388,7 +301,7 @@ impl CloudServer {
 }
 
 impl Forward {
-    fn output(&self) -> &Share {
+    pub(super) fn output(&self) -> &Share {
         &self.activations[self.activations.len() - 1]
     }
 }
@@ -406,7 +319,7 @@ fn gather_rows(
     Ok(table.gather(&elements))
 }
 
-fn require_count(name: &'static str, found: usize, due: usize) -> Result<(), Error> {
+pub(super) fn require_count(name: &'static str, found: usize, due: usize) -> Result<(), Error> {
     if found == due {
         return Ok(());
     }

@@ -14,7 +14,7 @@ use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::config::{JobConfig, Reading};
 use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
 use crate::protocol::handshake::{Role, shake_hands_with_cloud_key};
-use crate::protocol::schedule::{Activity, Answer};
+use crate::protocol::schedule::Activity;
 use crate::rng::SecureRng;
 
 use super::input::{self, InputLayout};
@@ -25,25 +25,22 @@ use super::side::Side;
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::widths::Widths;
-use super::{
-    ALONG_FEATURES, ALONG_ROWS, STORED_CURVE, STORED_MODEL, answer_layout, answer_tensor, at_rest, comparison,
-    curve_layout, gate, key_switch, label, loss, loss_layout, model_layout,
-};
+use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
 /// The key server.
 pub struct KeyServer {
     pub(super) side: Side,
-    config: JobConfig,
+    pub(super) config: JobConfig,
     batches: Batches,
     fresh: HashMap<usize, StaticBatch>,
-    model: Option<SharedModel>,
+    pub(super) model: Option<SharedModel>,
     loss: Option<Share>,
     /// The losses that were read, an epoch each.
-    curve: Vec<Share>,
+    pub(super) curve: Vec<Share>,
 }
 
 /// A batch's activations, gate bits, and P1's ciphertexts.
-struct Forward {
+pub(super) struct Forward {
     /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
     activations: Vec<Share>,
     /// P1's activations, transposed: for the gradient of each layer, in training.
@@ -96,39 +93,6 @@ impl KeyServer {
             Activity::ReadModel { epoch } => self.read_model(epoch, reader),
             Activity::Classify { query, rows, answer } => self.classify(query, rows, reader, answer),
         }
-    }
-
-    /// Its part of [`super::CloudServer::store_model`].
-    pub fn store_model(&mut self) -> Result<(), Error> {
-        let own = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
-        at_rest::give(&mut self.side, STORED_MODEL, InputLayout::model(&self.config)?, &own)
-    }
-
-    /// Its part of [`super::CloudServer::store_curve`].
-    pub fn store_curve(&mut self) -> Result<(), Error> {
-        let own = Share::in_one_row(&self.curve);
-        if own.columns() == 0 {
-            return Ok(());
-        }
-        at_rest::give(&mut self.side, STORED_CURVE, InputLayout::curve(&self.config, own.columns())?, &own)
-    }
-
-    /// Shares a model that P1 has stored, for the queries from `query` on.
-    pub fn restore(&mut self, query: u64) -> Result<(), Error> {
-        let place = place(Activity::query_step(query), Phase::Initial, MODEL);
-        let share = input::recv(&mut self.side, place, InputLayout::model(&self.config)?, 1)?;
-        self.model = Some(SharedModel::from_flat(&self.config.plan.layers, &share));
-        Ok(())
-    }
-
-    /// Its part of [`super::CloudServer::read_curve`].
-    pub fn read_curve(&mut self, query: u64, epochs: usize, reader: &PublicKey) -> Result<(), Error> {
-        self.config.require_reader(reader.id(), Reading::Model)?;
-        let at = |phase| place(Activity::query_step(query), phase, LOSS);
-        let share = input::recv(&mut self.side, at(Phase::Initial), InputLayout::curve(&self.config, epochs)?, 1)?;
-        let layout = curve_layout(&self.config, reader.key_bits(), epochs)?;
-        let reading = (reader, Reading::Model);
-        key_switch::answer(&mut self.side, at(Phase::KeySwitch), &share, layout, &self.config, reading)
     }
 
     fn refresh_batch(&mut self, batch: usize) -> Result<(), Error> {
@@ -184,38 +148,8 @@ impl KeyServer {
         key_switch::answer(&mut self.side, at, &parameters, layout, &self.config, reading)
     }
 
-    fn classify(&mut self, query: u64, rows: usize, reader: &PublicKey, answer: Answer) -> Result<(), Error> {
-        self.config.require_reader(reader.id(), Reading::Answers)?;
-        let mut answers = Vec::new();
-        for (step, part) in Activity::query_parts(query, rows) {
-            let scores = self.scores(step, part.len())?;
-            answers.push(match answer {
-                Answer::Labels => label::ask(&mut self.side, step, &scores)?,
-                Answer::Scores => scores.transposed(),
-            });
-        }
-        let at = place(Activity::query_step(query), Phase::KeySwitch, answer_tensor(answer));
-        let layout = answer_layout(&self.config, reader.key_bits(), answer, rows)?;
-        let reading = (reader, Reading::Answers);
-        key_switch::answer(&mut self.side, at, &Share::in_one_row(&answers), layout, &self.config, reading)
-    }
-
-    /// Scores \[outputs\]\[rows\].
-    fn scores(&mut self, step: u64, rows: usize) -> Result<Share, Error> {
-        let model = self.model.clone().ok_or_else(|| missing("model"))?;
-        let at = |tensor| place(step, Phase::Input, tensor);
-        let layout = InputLayout::features(&self.config)?;
-        let features = input::recv(&mut self.side, at(FEATURES), layout, rows)?.transposed();
-        let widths = self.side.widths.forward(0);
-        send_factor(&mut self.side, at(ALONG_ROWS), widths.to_key_slot_bits(), &features.negated())?;
-        let (slot_bits, inputs) = (widths.to_cloud_slot_bits(), features.rows());
-        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), slot_bits, inputs, rows)?;
-        let forward = self.forward(step, &model, features, along_rows, Pass::Query)?;
-        Ok(forward.output().clone())
-    }
-
     /// z = W a + b, ReLU on hidden layers, linear output.
-    fn forward(
+    pub(super) fn forward(
         &mut self,
         step: u64,
         model: &SharedModel,
@@ -332,7 +266,7 @@ impl KeyServer {
 }
 
 impl Forward {
-    fn output(&self) -> &Share {
+    pub(super) fn output(&self) -> &Share {
         &self.activations[self.activations.len() - 1]
     }
 }

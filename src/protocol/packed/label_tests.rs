@@ -2,10 +2,10 @@
 
 use rug::Integer;
 
-use crate::mask::{Phase, Purpose};
+use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::metrics::labels_of;
 use crate::protocol::config::{JobConfig, Protocol};
-use crate::protocol::element::{EXPONENT_OFFSET_BITS, test_job};
+use crate::protocol::element::{Blind, test_job};
 use crate::protocol::message::Place;
 use crate::rng::SeededRng;
 
@@ -40,6 +40,8 @@ fn scores(classes: usize, rows: usize, rng: &mut SeededRng) -> Vec<i64> {
 
 struct Tournament {
     labels: Vec<u32>,
+    /// P1's.
+    masks: MaskKey,
     cloud: Witness,
     key: Witness,
     /// T1 and T2 of the scores.
@@ -54,11 +56,12 @@ fn play(job: &JobConfig, scores: &[i64], rng: &mut SeededRng, fault: Option<Faul
     let first = Share::new(scores.len() / classes, classes, first);
     let second = first.map(|i, own| Integer::from(own + scores[i]));
     let shares = (first.transposed(), second.transposed());
-    let ((cloud_labels, cloud), (key_labels, key)) = in_job(
+    let ((cloud_labels, masks, cloud), (key_labels, key)) = in_job(
         job,
         |side| {
             side.witness.fault = fault;
-            Ok((label::answer(side, 1 << 63, &shares.0)?, std::mem::take(&mut side.witness)))
+            let labels = label::answer(side, 1 << 63, &shares.0)?;
+            Ok((labels, side.masks.clone(), std::mem::take(&mut side.witness)))
         },
         |side| {
             side.witness.fault = fault;
@@ -66,7 +69,7 @@ fn play(job: &JobConfig, scores: &[i64], rng: &mut SeededRng, fault: Option<Faul
         },
     );
     let labels = opened(&cloud_labels, &key_labels).iter().map(|label| label.to_u32().unwrap()).collect();
-    Tournament { labels, cloud, key, shares }
+    Tournament { labels, masks, cloud, key, shares }
 }
 
 #[test]
@@ -113,45 +116,35 @@ impl Tournament {
         Ok(())
     }
 
-    /// |s (rho (2d - 1) + u)| lies in [rho (|2d - 1| - 1) + 1, rho (|2d - 1| + 1) - 1] for some rho of 20 to 59 bits, and
-    /// its sign is that of d for about half of the elements.
+    /// Each value is s (rho (2d - 1) + u) + 2^(w-1) of its difference d.
     fn check_comparison(&self, place: Place, seen: &Share, slot_bits: u32) -> Result<(), String> {
-        let index_place = Place { phase: Phase::LabelIndex, ..place };
-        let ((_, tau), (_, beta)) = (gated(&self.cloud, index_place), gated(&self.key, index_place));
-        for (k, seen) in seen.values().iter().enumerate() {
-            let blinded = Integer::from(seen - (Integer::from(1) << (slot_bits - 1)));
-            if blinded.is_positive() != (beta[k] == 1) || blinded == 0 {
-                return Err(format!("{place}, element {k}: the bit is not the sign of what P2 saw"));
-            }
-            if blinded.significant_bits() > EXPONENT_OFFSET_BITS + 19 {
-                return Err(format!("{place}, element {k}: longer than a factor times a difference"));
-            }
+        let blinds = self.masks.at(place.position(Purpose::Comparison));
+        let differences = self.differences(place.layer);
+        let expected = differences.iter().enumerate().map(|(k, difference)| {
+            let blind = Blind::draw(&mut blinds.element(k as u64));
+            let sign = 1 - 2 * i64::from(blind.negative.unwrap_u8());
+            let plain = Integer::from(blind.factor) * (Integer::from(2 * difference) - 1) + blind.offset;
+            plain * sign + (Integer::from(1) << (slot_bits - 1))
+        });
+        match expected.eq(seen.values().iter().cloned()) {
+            true => Ok(()),
+            false => Err(format!("{place}: a value is not its blinded comparison")),
         }
-        let (first, second) = self.differences_of_first_level();
-        if place.layer == 0 {
-            let open = second.minus(&first);
-            let wins = |k: usize| tau[k] ^ beta[k] == 1;
-            return match (0..open.values().len()).all(|k| (open.values()[k] > 0) == wins(k)) {
-                true => Ok(()),
-                false => Err(format!("{place}: a bit is not that of its difference")),
-            };
-        }
-        Ok(())
     }
 
-    fn differences_of_first_level(&self) -> (Share, Share) {
-        let of = |share: &Share| {
-            let pairs = share.rows() / 2;
-            let row = |pair: usize| {
-                share
-                    .row(2 * pair + 1)
-                    .iter()
-                    .zip(share.row(2 * pair))
-                    .map(|(upper, lower)| Integer::from(upper - lower))
+    /// What meets in `level`, \[pairs\]\[rows\], by a tournament in the clear.
+    fn differences(&self, level: u16) -> Vec<Integer> {
+        let scores = self.shares.1.minus(&self.shares.0);
+        let mut candidates: Vec<Vec<Integer>> = (0..scores.rows()).map(|class| scores.row(class).to_vec()).collect();
+        for _ in 0..level {
+            let winner = |pair: &[Vec<Integer>]| match pair {
+                [lower, upper] => lower.iter().zip(upper).map(|(l, u)| l.max(u).clone()).collect(),
+                _ => pair[0].clone(),
             };
-            Share::new(pairs, share.columns(), (0..pairs).flat_map(row).collect())
-        };
-        (of(&self.shares.0), of(&self.shares.1))
+            candidates = candidates.chunks(2).map(winner).collect();
+        }
+        let pairs = candidates.chunks_exact(2);
+        pairs.flat_map(|pair| pair[1].iter().zip(&pair[0]).map(|(upper, lower)| Integer::from(upper - lower))).collect()
     }
 }
 

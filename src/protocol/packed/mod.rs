@@ -2,10 +2,10 @@
 //! plaintext.
 //!
 //! A tensor T is shared: T1 at P1, T2 = T + T1 at P2. Each operation is a file with both roles side by side: `product`,
-//! `comparison`, `gate`, `label`, `loss`, `refresh`, `input`,
-//! `key_switch`, `at_rest`; `widths` derives every length. [`CloudServer`] (P1) and
-//! [`KeyServer`] (P2) run them in the order of the public [schedule](super::schedule). Whatever is known is sent before
-//! anything is waited for: a step with one hidden layer takes seven round trips.
+//! `comparison`, `gate`, `label`, `loss`, `refresh`, `input`, `key_switch`, `at_rest`; `widths` derives every length.
+//! [`CloudServer`] (P1) and [`KeyServer`] (P2) run them in the order of the public [schedule](super::schedule), and queries
+//! as `query` has it. Whatever is known is sent before anything is waited for: a step with one hidden layer takes seven
+//! round trips, each level of a label two.
 
 mod at_rest;
 mod cloud_server;
@@ -21,6 +21,7 @@ mod loss;
 #[cfg(test)]
 mod operation_tests;
 mod product;
+mod query;
 #[cfg(test)]
 mod query_tests;
 mod refresh;
@@ -37,28 +38,20 @@ mod twin_tests;
 mod view_tests;
 mod widths;
 
+pub use at_rest::curve_layout;
 pub use cloud_server::CloudServer;
 pub use input::InputLayout;
 pub use key_server::KeyServer;
 pub use key_switch::ResultLayout;
-
-use widths::Widths;
+pub use query::answer_layout;
 
 use crate::error::Error;
-use crate::mask::Phase;
 
 use super::config::JobConfig;
-use super::element::{LABELS, LOSS, MODEL, SCORES};
-use super::message::Place;
-use super::schedule::Answer;
 
 /// Tensors of a batch that share a phase with its features and targets: packed along the batch, along the features.
 const ALONG_ROWS: u16 = 2;
 const ALONG_FEATURES: u16 = 3;
-
-/// Where P2's share of the model and of the losses travel when the job ends.
-const STORED_MODEL: Place = Place { step: u64::MAX, phase: Phase::Initial, layer: MODEL };
-const STORED_CURVE: Place = Place { step: u64::MAX, phase: Phase::Initial, layer: LOSS };
 
 /// How the sum of squared differences over `rows` rows lies under a key of `key_bits` bits.
 ///
@@ -68,39 +61,10 @@ pub fn loss_layout(config: &JobConfig, key_bits: u32, rows: usize) -> Result<Res
     Ok(ResultLayout::new(key_bits, config.bounds()?.loss_bits(rows), 1)?)
 }
 
-/// How the answers for `rows` rows lie under a key of `key_bits` bits: a label a row, or scores \[rows\]\[classes\].
-///
-/// # Errors
-/// If the job does not fit its key.
-pub fn answer_layout(config: &JobConfig, key_bits: u32, answer: Answer, rows: usize) -> Result<ResultLayout, Error> {
-    let widths = Widths::new(&config.plan, config.bounds()?);
-    let (value_bits, count) = match answer {
-        Answer::Labels => (widths.index_bits(), rows),
-        Answer::Scores => (widths.bounds.score_bits(), rows * config.plan.layers.outputs()),
-    };
-    Ok(ResultLayout::new(key_bits, value_bits, count)?)
-}
-
-/// How the losses of `epochs` epochs lie under a key of `key_bits` bits.
-///
-/// # Errors
-/// If the job does not fit its key.
-pub fn curve_layout(config: &JobConfig, key_bits: u32, epochs: usize) -> Result<ResultLayout, Error> {
-    Ok(ResultLayout::new(key_bits, config.bounds()?.loss_bits(config.train_rows), epochs)?)
-}
-
 /// How the model lies under a key of `key_bits` bits: weights and biases, layer by layer.
 ///
 /// # Errors
 /// If the job does not fit its key.
 pub fn model_layout(config: &JobConfig, key_bits: u32) -> Result<ResultLayout, Error> {
     Ok(ResultLayout::new(key_bits, config.bounds()?.weight_bits(), config.plan.layers.parameters())?)
-}
-
-/// Answers of either kind have a place of their own.
-fn answer_tensor(answer: Answer) -> u16 {
-    match answer {
-        Answer::Labels => LABELS,
-        Answer::Scores => SCORES,
-    }
 }
