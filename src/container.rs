@@ -22,7 +22,8 @@ use crate::error::Error;
 const MAGIC: [u8; 4] = *b"smlp";
 const VERSION: u16 = 1;
 const DIGEST_BYTES: usize = 32;
-const MAX_RANK: u8 = 8;
+/// A model's shape are the widths of its layers.
+const MAX_RANK: u8 = 65;
 
 /// Length of a key's name in files and messages.
 pub const KEY_ID_BYTES: usize = 16;
@@ -37,7 +38,7 @@ pub enum Kind {
     SecretKey = 2,
     /// Encrypted rows, with labels or without.
     Data = 3,
-    /// Encrypted answers (scores) for a user's key.
+    /// Encrypted answers, labels or scores, for a user's key.
     Answers = 4,
     /// An encrypted model at rest at P1, or exported to its owner.
     Model = 5,

@@ -46,6 +46,12 @@ pub enum Phase {
     BackwardGate = 10,
     /// Results change over to their reader's key.
     KeySwitch = 11,
+    /// A level of the tournament for the label: the differences of scores, compared with 0.
+    LabelCompare = 12,
+    /// Those differences, times their bits.
+    LabelValue = 13,
+    /// The differences of the classes' indexes, times the same bits.
+    LabelIndex = 14,
 }
 
 /// What a mask is for within its phase; two purposes never share a mask.

@@ -129,7 +129,7 @@ fn a_user_gets_answers_from_a_stored_model_and_nobody_else_does() {
 
     place.smlp("decrypt --key bob.key --in answers.enc --out stolen.csv").fails(3, &["answers.enc", "refused by rule"]);
     place.smlp("decrypt --key alice.key --in answers.enc --out answers.csv").succeeds();
-    place.smlp("decrypt --key P2.key --in job/p1/model.enc --layers 2,3,2 --out model.json").succeeds();
+    place.smlp("decrypt --key P2.key --in job/p1/model.enc --out model.json").succeeds();
     let answers = place.read("answers.csv");
     assert_eq!(column_names(&answers), ["label", "score_0", "score_1"]);
     let model: Value = serde_json::from_str(&place.read("model.json")).unwrap();
@@ -143,9 +143,132 @@ fn a_user_gets_answers_from_a_stored_model_and_nobody_else_does() {
         assert_eq!(answer[0], if answer[2] > answer[1] { 1.0 } else { 0.0 });
     }
 
+    let export = "export --store job --public-key job/user/USER.pub --allow-weak-key";
+    place.smlp(&format!("{export} --what model --out model.enc")).succeeds();
+    place.smlp("decrypt --key job/user/USER.key --in model.enc --out exported.json").succeeds();
+    assert_eq!(place.read("exported.json"), place.read("model.json"));
+    place.smlp(&format!("{export} --what curve --out curve.enc")).succeeds();
+    place.smlp("decrypt --key job/user/USER.key --in curve.enc --out curve.csv").succeeds();
+    has_the_losses_of_the_training(&place);
+
     place.smlp("decrypt --key P2.key --in train.enc --out back.csv").succeeds();
     assert_eq!(rows(&place.read("back.csv")), rows(PARITY_CSV));
     tampered_state_is_noticed(&place, classify);
+}
+
+/// The exported curve is what the owner read while the job was trained.
+fn has_the_losses_of_the_training(place: &Place) {
+    let (curve, history) = (place.read("curve.csv"), place.read("figures/history.csv"));
+    let of_epochs = |csv: &str, column: usize| -> Vec<(f64, f64)> {
+        let cells = |line: &str| line.split(',').map(|cell| cell.parse().unwrap_or(f64::NAN)).collect::<Vec<f64>>();
+        csv.lines().skip(1).map(cells).map(|cells| (cells[0], cells[column])).collect()
+    };
+    assert_eq!(column_names(&curve), ["epoch", "loss"]);
+    // Epoch 0 has no loss of its own.
+    assert_eq!(of_epochs(&curve, 1), of_epochs(&history, 2)[1..]);
+    assert!(curve.lines().count() > 1);
+}
+
+/// The same way with the packed protocol, where labels come back, the model stays packed, and its owner takes it home.
+#[test]
+fn the_packed_protocol_answers_with_labels_and_hands_the_model_to_its_owner() {
+    let place = Place::new();
+    for name in ["P2", "owner", "alice", "eve"] {
+        place.keygen(name);
+    }
+    place.write("train.csv", &PARITY_CSV.replace(",1\n", ",odd\n").replace(",0\n", ",even\n"));
+    place.write("rows.csv", ROWS_CSV);
+    place
+        .smlp("encrypt --data train.csv --target label --public-key P2.pub --allow-weak-key --out train.enc")
+        .succeeds();
+    place
+        .smlp(
+            "train --protocol packed --data train.enc --layers 2,3,2 --p2-key P2.key --allow-weak-key --reader alice.pub \
+             --model-reader owner.pub --batch 3 --max-steps 4 --epochs 2 --store job --out figures",
+        )
+        .succeeds();
+    place
+        .smlp("encrypt --data rows.csv --scale train.scale.json --public-key P2.pub --allow-weak-key --out rows.enc")
+        .succeeds();
+
+    let classify = "classify --store job --data rows.enc --allow-weak-key --public-key";
+    let first = place.smlp(&format!("{classify} alice.pub --out labels.enc")).succeeds();
+    assert!(first.stdout.contains("a label a row") && first.stdout.contains("query       0"), "{}", first.stdout);
+    let second = place.smlp(&format!("{classify} alice.pub --scores --out scores.enc")).succeeds();
+    assert!(second.stdout.contains("query         1"), "no number is used twice: {}", second.stdout);
+    place.smlp(&format!("{classify} eve.pub --out eve.enc")).fails(4, &["may not receive answers"]);
+    place.smlp("decrypt --key eve.key --in labels.enc --out stolen.csv").fails(3, &["labels.enc", "refused by rule"]);
+
+    let decrypt = "decrypt --key alice.key --in";
+    place.smlp(&format!("{decrypt} labels.enc --scale train.scale.json --out labels.csv")).succeeds();
+    place.smlp(&format!("{decrypt} labels.enc --out indexes.csv")).succeeds();
+    place.smlp(&format!("{decrypt} scores.enc --out scores.csv")).succeeds();
+    let (labels, indexes) = (place.read("labels.csv"), rows(&place.read("indexes.csv")));
+    let scores = rows(&place.read("scores.csv"));
+    assert_eq!((column_names(&labels), indexes.len(), scores.len()), (vec!["label"], 3, 3));
+    for (row, label) in labels.lines().skip(1).enumerate() {
+        assert_eq!(label, ["even", "odd"][indexes[row][0] as usize]);
+        assert_eq!(indexes[row][0], if scores[row][2] > scores[row][1] { 1.0 } else { 0.0 });
+    }
+
+    let export = "export --store job --allow-weak-key --public-key";
+    place.smlp(&format!("{export} owner.pub --what model --out model.enc")).succeeds();
+    for stranger in ["alice", "eve"] {
+        let line = format!("{export} {stranger}.pub --what model --out stolen.enc");
+        place.smlp(&line).fails(4, &["may not receive the model"]);
+    }
+    place.smlp(&format!("{export} job/user/USER.pub --what curve --out curve.enc")).succeeds();
+    assert!(!place.path("stolen.enc").exists());
+    place.smlp("decrypt --key owner.key --in model.enc --out model.json").succeeds();
+    place.smlp("decrypt --key job/user/USER.key --in curve.enc --out curve.csv").succeeds();
+    has_the_losses_of_the_training(&place);
+
+    let predict = "predict --model model.json --data rows.csv --scale train.scale.json";
+    place.smlp(&format!("{predict} --out clear.csv")).succeeds();
+    let clear = place.read("clear.csv");
+    assert_eq!(place.smlp(predict).succeeds().stdout, clear, "standard output without --out");
+    for (row, line) in clear.lines().skip(1).enumerate() {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells[0], labels.lines().nth(row + 1).unwrap());
+        for class in [1, 2] {
+            let score: f64 = cells[class].parse().unwrap();
+            assert!((score - scores[row][class]).abs() < 1e-2, "{line} against {:?}", scores[row]);
+        }
+    }
+    // As many ciphertexts as 17 parameters need at 17 slots of 59 bits in a key of 1024.
+    let stored = fs::metadata(place.path("job/p1/model.enc")).unwrap().len();
+    assert!(stored < 2 * 256 + 200, "the model at rest has {stored} bytes");
+    damaged_stores_are_refused(&place, classify);
+}
+
+/// What was cut, or belongs to another job, names its file.
+fn damaged_stores_are_refused(place: &Place, classify: &str) {
+    let classify = format!("{classify} alice.pub --out x.enc");
+    let spoil = |name: &str, change: &dyn Fn(&mut Vec<u8>), parts: &[&str]| {
+        let good = fs::read(place.path(name)).unwrap();
+        let mut bad = good.clone();
+        change(&mut bad);
+        fs::write(place.path(name), bad).unwrap();
+        place.smlp(&classify).fails(3, parts);
+        fs::write(place.path(name), good).unwrap();
+    };
+    for name in ["job/p1/model.enc", "job/p1/curve.enc", "job/p1/masks.key"] {
+        let file = name.rsplit('/').next().unwrap();
+        spoil(name, &|bytes| bytes[90] ^= 1, &[file, "damaged"]);
+        spoil(name, &|bytes| bytes.truncate(60), &[file, "truncated"]);
+    }
+    let curve = fs::read(place.path("job/p1/curve.enc")).unwrap();
+    spoil("job/p1/model.enc", &|bytes| bytes.clone_from(&curve), &["model.enc", "encrypted loss curve"]);
+    spoil("job/p1/queries.json", &|bytes| bytes.clear(), &["queries.json"]);
+
+    let train = "train --data train.enc --p2-key P2.key --allow-weak-key --batch 3 --max-steps 1 --out other";
+    place.smlp(&format!("{train} --protocol packed --layers 2,4,2 --store wider")).succeeds();
+    let wider = fs::read(place.path("wider/p1/model.enc")).unwrap();
+    spoil("job/p1/model.enc", &|bytes| bytes.clone_from(&wider), &["model.enc", "belongs to another job"]);
+    place.smlp(&format!("{train} --protocol element --layers 2,3,2 --store single")).succeeds();
+    let single = fs::read(place.path("single/p1/model.enc")).unwrap();
+    spoil("job/p1/model.enc", &|bytes| bytes.clone_from(&single), &["the model is stored as", "another job"]);
+    place.smlp(&classify).succeeds();
 }
 
 /// The two servers must mean the same job.
@@ -220,7 +343,7 @@ fn a_training_writes_its_figures_and_keeps_p2s_key_from_p1() {
         names.sort();
         names
     };
-    assert_eq!(names("job/p1"), ["P2.pub", "job.json", "masks.key", "model.enc", "queries.json"]);
+    assert_eq!(names("job/p1"), ["P2.pub", "curve.enc", "job.json", "masks.key", "model.enc", "queries.json"]);
     assert_eq!(names("job/p2"), ["P2.key", "job.json", "queries.json"]);
     for secret in ["job/p1/masks.key", "job/p2/P2.key", "job/user/USER.key", "job/user/scale.json"] {
         is_for_its_owner_only(&place.path(secret));
@@ -230,6 +353,25 @@ fn a_training_writes_its_figures_and_keeps_p2s_key_from_p1() {
     let report = place.smlp("report figures").succeeds();
     assert!(report.stdout.contains("report.html"));
     assert!(place.read("figures/report.html").contains("<svg"));
+}
+
+/// Every test row, and the labels are those of the integer twin.
+#[test]
+fn a_packed_training_classifies_all_test_rows_at_its_end() {
+    let place = Place::new();
+    let train = "train --protocol packed --data majority:5 --layers 5,3,2 --key-bits 1024 --allow-weak-key --batch 8 \
+                 --max-steps 2 --test-split 0.4 --twin --store job --out figures";
+    let run = place.smlp(train).succeeds();
+    assert!(run.stdout.contains("labels as computed in the clear"), "{}", run.stdout);
+    let summary: Value = serde_json::from_str(&place.read("figures/summary.json")).unwrap();
+    assert_eq!((&summary["classified_equal"], &summary["twin_equal"]), (&Value::from(true), &Value::from(true)));
+    let rows = summary["classify_rows"].as_u64().unwrap();
+    assert!(rows == 12 || rows == 13, "four tenths of 32 rows, not {rows}");
+    assert!(place.read("job/p2/queries.json").contains("\"next_query\": 1"));
+    place
+        .smlp("export --store job --what curve --public-key job/user/USER.pub --allow-weak-key --out c.enc")
+        .succeeds();
+    assert!(place.read("job/p2/queries.json").contains("\"next_query\": 2"));
 }
 
 #[cfg(unix)]
@@ -287,6 +429,8 @@ fn usage_errors_end_with_2() {
         ("keygen --key-bits 1025 --allow-weak-key --out k", "1025"),
         ("encrypt --data rows.csv --public-key P2.pub --out x.enc", "--target"),
         ("keygen --key-bits 2048 --seed 1 --out k", "--seed"),
+        ("export --store job --what weights --public-key P2.pub --out x.enc", "curve"),
+        ("predict --data rows.csv", "--model"),
     ] {
         let run = place.smlp(line);
         assert_eq!(run.code, 2, "{line}: {}", run.stderr);
@@ -315,6 +459,10 @@ fn bad_input_ends_with_3_and_names_its_place() {
         .smlp("classify --store none --data x.enc --public-key P2.pub --allow-weak-key --out y.enc")
         .fails(3, &["none"]);
     place.smlp("decrypt --key P2.key --in good.csv --out y.csv").fails(3, &["good.csv"]);
+    place.smlp("predict --model none.json --data rows.csv").fails(3, &["none.json"]);
+    place.write("model.json", r#"{"layers":[3,2],"fraction_bits":13,"weights":[[0,0,0,0,0,0.1]],"biases":[[0,0]]}"#);
+    place.smlp("predict --model model.json --data rows.csv").fails(3, &["model.json", "2^-13"]);
+    place.smlp("export --store none --what model --public-key P2.pub --allow-weak-key --out y.enc").fails(3, &["none"]);
     place.smlp("report none").fails(3, &["none"]);
     place
         .smlp("train --data xor --key-bits 1024 --allow-weak-key --store good.csv/job --out spent")
@@ -336,8 +484,9 @@ fn bad_input_ends_with_3_and_names_its_place() {
 #[test]
 fn every_command_explains_its_flags() {
     let place = Place::new();
-    let commands =
-        "reproduce train keygen encrypt classify decrypt sweep primitives report doctor".split(' ').collect::<Vec<_>>();
+    let commands = "reproduce train keygen encrypt classify export decrypt predict sweep primitives report doctor"
+        .split(' ')
+        .collect::<Vec<_>>();
     let overview = place.smlp("--help").succeeds().stdout;
     for command in commands {
         assert!(overview.contains(command), "{command}: {overview}");

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use smlp::codec::CodecError;
-use smlp::container::{Kind, SlotField};
+use smlp::container::Kind;
 use smlp::error::Error;
 use smlp::paillier::CiphertextFile;
-use smlp::train::{CloudState, Query, classify};
+use smlp::protocol::config::Protocol;
+use smlp::protocol::schedule::{Activity, Answer};
+use smlp::train::{CloudState, Query, StoredTensor, classify};
 
 use super::globals::Globals;
 use super::groups::WeakKeyArgs;
@@ -18,7 +20,7 @@ use super::store::Store;
 /// Both servers run in this process, each from its own folder. Only keys that the training was told of may receive
 /// answers. Example:
 ///
-///   smlp classify --store job --data new.enc --public-key alice.pub --out answers.enc --scores
+///   smlp classify --store job --data new.enc --public-key alice.pub --out answers.enc
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -34,8 +36,8 @@ pub struct Args {
     /// Where the encrypted answers go.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Ask for scores; the element-wise protocol answers with scores in any case, and `decrypt` takes the label
-    /// [default: labels where the protocol can].
+    /// Ask for scores instead of labels; many scores give the model away. The element-wise protocol answers with scores in
+    /// any case, and `decrypt` takes the label [default: labels where the protocol can].
     #[arg(long)]
     scores: bool,
     #[command(flatten)]
@@ -50,24 +52,29 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     let store = Store::at(&args.store);
     let (cloud, key) = (store.cloud_state(&engine)?, store.key_state()?);
     let rows = read_rows(args, &cloud, &engine)?;
-    if !args.scores {
+    let is_element = cloud.config.protocol == Protocol::Element;
+    if is_element && !args.scores {
         progress.note("the element-wise protocol answers with scores; decrypt computes the label from them");
     }
+    let answer = if args.scores || is_element { Answer::Scores } else { Answer::Labels };
     let layers = cloud.config.plan.layers.clone();
-    let fraction_bits = cloud.config.plan.fixed.fraction_bits();
     let count = rows.len() / layers.inputs();
     progress.note(&format!("classifying {count} rows with both servers"));
 
-    let query = Query { number: store.claim_query()?, rows, reader };
-    let ciphertexts = classify(&engine, cloud, key, &query)?;
-    let shape = vec![count as u64, layers.outputs() as u64];
-    let slots = SlotField::default();
-    let answers = CiphertextFile { kind: Kind::Answers, shape, fraction_bits, slots, ciphertexts };
-    answers.write(&engine, &args.out)?;
+    let query = Query { number: store.claim_queries(Activity::query_numbers(count))?, rows, reader, answer };
+    let StoredTensor { slots, ciphertexts } = classify(&engine, &cloud, key, &query)?;
+    let (shape, fraction_bits, columns) = match answer {
+        Answer::Labels => (vec![count as u64], 0, ("answers", "a label a row".into())),
+        Answer::Scores => {
+            let shape = vec![count as u64, layers.outputs() as u64];
+            (shape, cloud.config.plan.fixed.fraction_bits(), ("scores a row", layers.outputs().to_string()))
+        }
+    };
+    CiphertextFile { kind: Kind::Answers, shape, fraction_bits, slots, ciphertexts }.write(&engine, &args.out)?;
     print_facts(&[
-        ("answers", args.out.display().to_string()),
+        ("written to", args.out.display().to_string()),
         ("rows", count.to_string()),
-        ("scores a row", layers.outputs().to_string()),
+        columns,
         ("for key", query.reader.id().to_string()),
         ("query", query.number.to_string()),
     ])

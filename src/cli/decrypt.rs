@@ -1,24 +1,30 @@
 //! `smlp decrypt`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use rug::Integer;
+use smlp::codec::CodecError;
 use smlp::container::{Kind, write_atomic};
+use smlp::data::Scaler;
 use smlp::error::Error;
 use smlp::fixed::FixedPoint;
 use smlp::mlp::Layers;
-use smlp::mlp::metrics::argmax;
+use smlp::mlp::metrics::{argmax, mean_loss};
 use smlp::paillier::{CiphertextFile, SecretKey};
 
+use super::answers::{ClassNames, join, labels_csv, scores_csv};
 use super::globals::Globals;
+use super::open_model::OpenModel;
 use super::output::print;
 
-/// Open what came back: answers or rows as CSV, a model as JSON.
+/// Open what came back: answers, rows or a loss curve as CSV, a model as JSON.
 ///
-/// Answers get the columns label and score_0, score_1, ...; the label is the index of the largest score, ties go to the
-/// lower index. Fractions are written in full precision. Example:
+/// Labels are the column label; scores come as score_0, score_1, ... behind it, and their label is the index of the
+/// largest, ties to the lower index. With --scale labels are the names of the classes. A curve has the columns epoch and
+/// loss. Fractions are written in full precision. Examples:
 ///
-///   smlp decrypt --key alice.key --in answers.enc --out answers.csv
+///   smlp decrypt --key alice.key --in answers.enc --scale train.scale.json --out answers.csv
+///   smlp decrypt --key alice.key --in model.enc --out model.json
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -31,57 +37,66 @@ pub struct Args {
     /// Where the result goes, readable by its owner only: FILE.csv, or FILE.json for a model.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Widths of the model's layers, as 30,16,2; needed for a model only.
-    #[arg(long, value_name = "WIDTHS")]
-    layers: Option<Layers>,
-}
-
-/// A model in the clear.
-#[derive(Serialize)]
-struct OpenModel<'a> {
-    layers: &'a Layers,
-    /// For each layer [fan_out][fan_in], row-major.
-    weights: Vec<Vec<f64>>,
-    biases: Vec<Vec<f64>>,
+    /// The file FILE.scale.json of the training rows, which names the classes [default: labels are indexes].
+    #[arg(long, value_name = "FILE")]
+    scale: Option<PathBuf>,
 }
 
 /// Decrypts and writes.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
-    let unusable = |holds: &str| {
-        let path = args.input.display();
-        Error::Usage(format!("{path} holds {holds}; decrypt opens encrypted answers, data and models"))
-    };
     let kind = match Kind::of_file(&args.input)? {
-        Some(kind @ (Kind::Answers | Kind::Data | Kind::Model)) => kind,
-        Some(other) => return Err(unusable(other.name())),
+        Some(kind @ (Kind::Answers | Kind::Data | Kind::Model | Kind::Curve)) => kind,
+        Some(other) => {
+            let (path, holds) = (args.input.display(), other.name());
+            let what = "decrypt opens encrypted answers, data, models and loss curves";
+            return Err(Error::Usage(format!("{path} holds {holds}; {what}")));
+        }
         None => Kind::Answers,
     };
     let engine = globals.engine()?;
     let key = SecretKey::read(&args.key)?;
+    let scaler = args.scale.as_deref().map(Scaler::read).transpose()?;
     let file = CiphertextFile::read(&engine, key.public_key(), &args.input, kind)?;
-    let fixed = FixedPoint::new(file.fraction_bits)?;
-    let opened = key.decrypt_many(&engine, &file.ciphertexts)?;
-    let values: Vec<f64> = opened.iter().map(|value| value.to_f64() / fixed.one() as f64).collect();
+    let opened = file.open(&engine, &key)?;
+    let names = || ClassNames::of_scaler(scaler.as_ref(), args.scale.as_deref());
     let text = match (kind, file.shape.as_slice()) {
-        (Kind::Answers, [_, classes]) if *classes > 0 => answers_csv(&values, *classes as usize),
-        (Kind::Data, [rows, columns] | [rows, columns, _]) if *columns > 0 => {
-            data_csv(&values, *rows as usize, *columns as usize)
+        (Kind::Answers, [_]) => labels_csv(&whole_numbers(&opened, &args.input)?, &names()?, &args.input)?,
+        (Kind::Answers, [_, classes]) if *classes > 0 => {
+            scores_csv(&fractions(&file, &opened)?, *classes as usize, &names()?, &args.input)?
         }
-        (Kind::Model, _) => model_json(args, &values)?,
-        _ => return Err(unusable("a tensor of an unknown shape")),
+        (Kind::Data, [rows, columns] | [rows, columns, _]) if *columns > 0 => {
+            data_csv(&fractions(&file, &opened)?, *rows as usize, *columns as usize)
+        }
+        (Kind::Model, widths) => {
+            let layers = Layers::new(widths.iter().map(|width| *width as usize).collect())
+                .map_err(|error| refuse(&args.input, "shape", error.to_string()))?;
+            let parameters = whole_numbers(&opened, &args.input)?;
+            OpenModel::from_parameters(layers, FixedPoint::new(file.fraction_bits)?, &parameters).to_json()?
+        }
+        (Kind::Curve, [_, rows, last_rows]) => curve_csv(&opened, file.fraction_bits, *rows, *last_rows),
+        (_, shape) => return Err(refuse(&args.input, "shape", format!("{shape:?} is none of {}", kind.name()))),
     };
     write_atomic(&args.out, text.as_bytes(), true)?;
     print(&format!("{} opened into {}", args.input.display(), args.out.display()))
 }
 
-/// Scores \[rows\]\[classes\] with their label in front.
-fn answers_csv(scores: &[f64], classes: usize) -> String {
-    let names = (0..classes).map(|class| format!("score_{class}"));
-    let mut text = format!("label,{}\n", join(names));
-    for row in scores.chunks_exact(classes) {
-        text.push_str(&format!("{},{}\n", argmax(row), join(row)));
-    }
-    text
+/// Values at the scale of the file as real numbers.
+fn fractions(file: &CiphertextFile, opened: &[Integer]) -> Result<Vec<f64>, Error> {
+    let fixed = FixedPoint::new(file.fraction_bits)?;
+    Ok(opened.iter().map(|value| value.to_f64() / fixed.one() as f64).collect())
+}
+
+fn whole_numbers(opened: &[Integer], path: &Path) -> Result<Vec<i64>, Error> {
+    let number = |value: &Integer| {
+        value
+            .to_i64()
+            .ok_or_else(|| refuse(path, "value", "a number is beyond every bound; the servers went wrong".into()))
+    };
+    opened.iter().map(number).collect()
+}
+
+fn refuse(path: &Path, name: &'static str, reason: String) -> Error {
+    Error::Container { path: path.into(), source: CodecError::invalid(name, reason) }
 }
 
 /// Features \[rows\]\[columns\], and the label if one-hot targets \[rows\]\[classes\] come after them.
@@ -103,30 +118,15 @@ fn data_csv(values: &[f64], rows: usize, columns: usize) -> String {
     text
 }
 
-/// Parameters in the order of the file: weights and biases, layer by layer.
-fn model_json(args: &Args, parameters: &[f64]) -> Result<String, Error> {
-    let layers = args.layers.as_ref().ok_or_else(|| Error::Usage("a model needs --layers, as in 30,16,2".into()))?;
-    if parameters.len() != layers.parameters() {
-        let (expected, found) = (layers.parameters(), parameters.len());
-        let reason = format!("--layers {layers} has {expected} parameters, the file holds {found}");
-        return Err(Error::Usage(reason));
+/// Sums of squared differences at scale 2^(2 fraction_bits), the last over `last_rows` rows, as mean losses.
+fn curve_csv(sums: &[Integer], fraction_bits: u32, rows: u64, last_rows: u64) -> String {
+    let mut text = String::from("epoch,loss\n");
+    for (index, sum) in sums.iter().enumerate() {
+        let rows = if index + 1 == sums.len() { last_rows } else { rows };
+        let loss = mean_loss(sum.to_i128().unwrap_or(i128::MAX), rows, fraction_bits);
+        text.push_str(&format!("{},{loss}\n", index + 1));
     }
-    let mut rest = parameters;
-    let mut take = |count: usize| {
-        let (taken, left) = rest.split_at(count);
-        rest = left;
-        taken.to_vec()
-    };
-    let mut model = OpenModel { layers, weights: Vec::new(), biases: Vec::new() };
-    for layer in 0..layers.weight_layers() {
-        model.weights.push(take(layers.fan_in(layer) * layers.fan_out(layer)));
-        model.biases.push(take(layers.fan_out(layer)));
-    }
-    serde_json::to_string_pretty(&model).map_err(|error| Error::Usage(format!("the model is no JSON: {error}")))
-}
-
-fn join(items: impl IntoIterator<Item = impl ToString>) -> String {
-    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",")
+    text
 }
 
 #[cfg(test)]
@@ -134,14 +134,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_carry_label_and_full_precision() {
-        let text = answers_csv(&[0.1, 0.25, 1.0 / 3.0, -2.0], 2);
-        assert_eq!(text, "label,score_0,score_1\n1,0.1,0.25\n0,0.3333333333333333,-2\n");
-    }
-
-    #[test]
     fn data_come_back_with_labels_if_they_have_any() {
         assert_eq!(data_csv(&[1.0, 2.0], 2, 1), "feature_0\n1\n2\n");
         assert_eq!(data_csv(&[1.0, 2.0, 0.0, 1.0, 1.0, 0.0], 2, 1), "feature_0,label\n1,1\n2,0\n");
+    }
+
+    #[test]
+    fn a_curve_counts_epochs_from_1_and_the_rows_of_the_last_one() {
+        let sums = [1u32 << 10, 1 << 9].map(Integer::from);
+        assert_eq!(curve_csv(&sums, 2, 8, 4), "epoch,loss\n1,4\n2,4\n");
     }
 }

@@ -24,7 +24,7 @@ const CHUNK: usize = 1024;
 /// Encrypt a CSV file for the key server: the user's side, before anything is sent.
 ///
 /// With --target the rows are for training: the scaling is fitted on them and written to FILE.scale.json beside FILE.enc,
-/// for the user alone. Rows to classify later need that file. Examples:
+/// with the names of the classes, for the user alone. Rows to classify later need that file. Examples:
 ///
 ///   smlp encrypt --data train.csv --target label --public-key P2.pub --out train.enc
 ///   smlp encrypt --data new.csv --scale train.scale.json --public-key P2.pub --out new.enc
@@ -65,7 +65,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     let fitted_to = args.scale.is_none().then(|| args.out.with_extension("scale.json"));
     let scaler = match &args.scale {
         Some(path) => Scaler::read(path)?,
-        None => Scaler::fit(ScalingKind::Standardise, &table)?,
+        None => {
+            let classes = labels.as_ref().map_or(Vec::new(), |(_, names)| names.clone());
+            Scaler::fit(ScalingKind::Standardise, &table)?.with_classes(classes)
+        }
     };
     let fixed = args.numbers.fixed()?;
     let mut values = scaler.apply(&table)?.encode(fixed, args.numbers.declared_bounds()?.bits(BoundName::Inputs))?;

@@ -7,11 +7,15 @@ mod groups;
 mod output;
 mod progress;
 
+mod answers;
 mod classify;
 mod decrypt;
 mod doctor;
 mod encrypt;
+mod export;
 mod keygen;
+mod open_model;
+mod predict;
 mod primitives;
 mod report;
 mod reproduce;
@@ -48,7 +52,9 @@ enum Command {
     Keygen(keygen::Args),
     Encrypt(encrypt::Args),
     Classify(classify::Args),
+    Export(export::Args),
     Decrypt(decrypt::Args),
+    Predict(predict::Args),
     Sweep(sweep::Args),
     Primitives(primitives::Args),
     Report(report::Args),
@@ -64,7 +70,9 @@ pub fn run() -> ExitCode {
         Command::Keygen(args) => keygen::run(args, &globals),
         Command::Encrypt(args) => encrypt::run(args, &globals),
         Command::Classify(args) => classify::run(args, &globals),
+        Command::Export(args) => export::run(args, &globals),
         Command::Decrypt(args) => decrypt::run(args, &globals),
+        Command::Predict(args) => predict::run(args, &globals),
         Command::Sweep(args) => sweep::run(args, &globals),
         Command::Primitives(args) => primitives::run(args, &globals),
         Command::Report(args) => report::run(args, &globals),

@@ -1,7 +1,7 @@
 //! The folders that a job leaves behind, one a party:
 //!
 //! ```text
-//! p1/    job.json  P2.pub  model.enc  masks.key (0600)  queries.json
+//! p1/    job.json  P2.pub  model.enc  curve.enc  masks.key (0600)  queries.json
 //! p2/    job.json  P2.key (0600)  queries.json
 //! user/  USER.pub  USER.key (0600)  P2.pub  scale.json (0600)
 //! ```
@@ -14,19 +14,20 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use smlp::arith::Engine;
 use smlp::codec::CodecError;
-use smlp::container::{Kind, SlotField, write_atomic};
+use smlp::container::{Kind, write_atomic};
 use smlp::data::Scaler;
 use smlp::error::Error;
 use smlp::mask::MaskKey;
 use smlp::paillier::{CiphertextFile, PublicKey, SecretKey};
 use smlp::protocol::config::JobConfig;
-use smlp::protocol::element::EncryptedModel;
-use smlp::train::{CloudState, KeyState};
+use smlp::protocol::schedule::epoch_rows;
+use smlp::train::{CloudState, KeyState, StoredTensor};
 
 use super::output::make_folder;
 
 const JOB_FILE: &str = "job.json";
 const MODEL_FILE: &str = "model.enc";
+const CURVE_FILE: &str = "curve.enc";
 const MASKS_FILE: &str = "masks.key";
 const QUERIES_FILE: &str = "queries.json";
 const LOCK_FILE: &str = "queries.lock";
@@ -52,14 +53,16 @@ pub struct Trained<'a> {
     /// What was agreed.
     pub config: &'a JobConfig,
     /// The model under P2's key.
-    pub model: &'a EncryptedModel,
+    pub model: &'a StoredTensor,
+    /// The losses of the epochs under P2's key; none if no epoch was trained.
+    pub curve: Option<&'a StoredTensor>,
     /// P2's pair.
     pub server_key: &'a SecretKey,
     /// The user's pair.
     pub owner_key: &'a SecretKey,
     /// How later rows are scaled; none when the rows came encrypted.
     pub scaler: Option<&'a Scaler>,
-    /// Queries that were answered already.
+    /// Query numbers that were used already.
     pub queries: u64,
 }
 
@@ -112,15 +115,15 @@ impl Store {
         write_json(&self.cloud.join(JOB_FILE), trained.config)?;
         write_json(&self.cloud.join(QUERIES_FILE), &queries)?;
         MaskKey::from_os().write(&self.cloud.join(MASKS_FILE), server_public.id().to_bytes())?;
-        let ciphertexts = trained.model.flatten()?;
-        let file = CiphertextFile {
-            kind: Kind::Model,
-            shape: vec![ciphertexts.len() as u64],
-            fraction_bits: trained.config.plan.fixed.fraction_bits(),
-            slots: SlotField::default(),
-            ciphertexts,
-        };
-        file.write(engine, &self.cloud.join(MODEL_FILE))
+        let shape = model_shape(trained.config);
+        write_tensor(engine, &self.cloud.join(MODEL_FILE), Kind::Model, shape, trained.config, trained.model)?;
+        match trained.curve {
+            Some(curve) => {
+                let shape = curve_shape(trained.config)?;
+                write_tensor(engine, &self.cloud.join(CURVE_FILE), Kind::Curve, shape, trained.config, curve)
+            }
+            None => Ok(()),
+        }
     }
 
     /// P1's side.
@@ -130,16 +133,17 @@ impl Store {
     pub fn cloud_state(&self, engine: &Engine) -> Result<CloudState, Error> {
         let config: JobConfig = read_json(&self.cloud.join(JOB_FILE))?;
         let server_key = PublicKey::read(&self.cloud.join(SERVER_PUBLIC_FILE))?;
-        let model_path = self.cloud.join(MODEL_FILE);
-        let file = CiphertextFile::read(engine, &server_key, &model_path, Kind::Model)?;
-        let (expected, found) = (config.plan.layers.parameters(), file.ciphertexts.len());
-        if expected != found {
-            let reason = format!("{found} parameters, the job's layers {} have {expected}", config.plan.layers);
-            return Err(Error::Container { path: model_path, source: CodecError::invalid("model", reason) });
-        }
+        let read = |name, kind, shape| read_tensor(engine, &server_key, &self.cloud.join(name), kind, shape);
+        let model = read(MODEL_FILE, Kind::Model, model_shape(&config))?;
+        let curve = match epoch_rows(&config, &config.batches()?).is_empty() {
+            true => None,
+            false => Some(read(CURVE_FILE, Kind::Curve, curve_shape(&config)?)?),
+        };
         let masks = MaskKey::read(&self.cloud.join(MASKS_FILE), server_key.id().to_bytes())?;
-        let model = EncryptedModel::from_flat(&config.plan.layers, &file.ciphertexts);
-        Ok(CloudState { config, server_key, model, masks })
+        let state = CloudState { config, server_key, model, curve, masks };
+        let refuse = |error: Error| damaged(&self.cloud, "store", error.to_string());
+        state.check().map_err(refuse)?;
+        Ok(state)
     }
 
     /// P2's side.
@@ -151,21 +155,67 @@ impl Store {
         Ok(KeyState { config, key: SecretKey::read(&self.key.join(SERVER_SECRET_FILE))? })
     }
 
-    /// A query number that neither server has used; both files say so before this returns.
+    /// The first of `count` consecutive query numbers that neither server has used; both files say so before this returns.
     ///
     /// # Errors
     /// If a count cannot be read or written, or is spent.
-    pub fn claim_query(&self) -> Result<u64, Error> {
+    pub fn claim_queries(&self, count: u64) -> Result<u64, Error> {
         let _lock = Lock::take(&self.cloud.join(LOCK_FILE))?;
         let paths = [self.cloud.join(QUERIES_FILE), self.key.join(QUERIES_FILE)];
         let counts = paths.iter().map(|path| read_json::<Queries>(path)).collect::<Result<Vec<_>, _>>()?;
         let query = counts.iter().map(|count| count.next_query).max().unwrap_or(0);
-        if query >= MAX_QUERIES {
+        let next_query = query.saturating_add(count);
+        if next_query > MAX_QUERIES {
             return Err(Error::Usage("this job has answered all the queries it can; train it again".into()));
         }
-        paths.iter().try_for_each(|path| write_json(path, &Queries { next_query: query + 1 }))?;
+        paths.iter().try_for_each(|path| write_json(path, &Queries { next_query }))?;
         Ok(query)
     }
+}
+
+/// Shape of a model file.
+pub fn model_shape(config: &JobConfig) -> Vec<u64> {
+    config.plan.layers.widths().iter().map(|width| *width as u64).collect()
+}
+
+/// Shape of a curve file: epochs, rows of an epoch, rows of the last one.
+///
+/// # Errors
+/// If the configuration has no batches.
+pub fn curve_shape(config: &JobConfig) -> Result<Vec<u64>, Error> {
+    let rows = epoch_rows(config, &config.batches()?);
+    let ends = [rows.first(), rows.last()].map(|rows| rows.copied().unwrap_or(0) as u64);
+    Ok(vec![rows.len() as u64, ends[0], ends[1]])
+}
+
+fn write_tensor(
+    engine: &Engine,
+    path: &Path,
+    kind: Kind,
+    shape: Vec<u64>,
+    config: &JobConfig,
+    StoredTensor { slots, ciphertexts }: &StoredTensor,
+) -> Result<(), Error> {
+    let (slots, ciphertexts, fraction_bits) = (*slots, ciphertexts.clone(), config.plan.fixed.fraction_bits());
+    CiphertextFile { kind, shape, fraction_bits, slots, ciphertexts }.write(engine, path)
+}
+
+fn read_tensor(
+    engine: &Engine,
+    key: &PublicKey,
+    path: &Path,
+    kind: Kind,
+    shape: Vec<u64>,
+) -> Result<StoredTensor, Error> {
+    let file = CiphertextFile::read(engine, key, path, kind)?;
+    if file.shape == shape {
+        return Ok(StoredTensor { slots: file.slots, ciphertexts: file.ciphertexts });
+    }
+    Err(damaged(path, "shape", format!("{:?}, where the job has {shape:?}; it belongs to another job", file.shape)))
+}
+
+fn damaged(path: &Path, name: &'static str, reason: String) -> Error {
+    Error::Container { path: path.into(), source: CodecError::invalid(name, reason) }
 }
 
 /// Queries are numbered in the upper half of the steps.
@@ -196,7 +246,7 @@ fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, Error> {
 }
 
 fn not_json(path: &Path, error: &serde_json::Error) -> Error {
-    Error::Container { path: path.into(), source: CodecError::invalid("JSON", error.to_string()) }
+    damaged(path, "JSON", error.to_string())
 }
 
 #[cfg(test)]
@@ -216,16 +266,16 @@ mod tests {
     #[test]
     fn a_query_number_is_given_out_once_even_if_the_servers_count_apart() {
         let (_folder, store) = store_with_counts([3, 5]);
-        assert_eq!([store.claim_query().unwrap(), store.claim_query().unwrap()], [5, 6]);
+        assert_eq!([store.claim_queries(2).unwrap(), store.claim_queries(1).unwrap()], [5, 7]);
         for path in [&store.cloud, &store.key] {
-            assert_eq!(read_json::<Queries>(&path.join(QUERIES_FILE)).unwrap(), Queries { next_query: 7 });
+            assert_eq!(read_json::<Queries>(&path.join(QUERIES_FILE)).unwrap(), Queries { next_query: 8 });
         }
     }
 
     #[test]
     fn processes_that_ask_at_once_get_different_numbers() {
         let (_folder, store) = store_with_counts([0, 0]);
-        let claim = || (0..10).map(|_| store.claim_query().unwrap()).collect::<Vec<_>>();
+        let claim = || (0..10).map(|_| store.claim_queries(1).unwrap()).collect::<Vec<_>>();
         let mut claimed = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(claim)).collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
@@ -237,8 +287,11 @@ mod tests {
     #[test]
     fn spent_and_damaged_counts_are_refused() {
         let (_folder, store) = store_with_counts([MAX_QUERIES, 0]);
-        assert!(store.claim_query().is_err());
+        assert!(store.claim_queries(1).is_err());
+        let (_folder, last) = store_with_counts([MAX_QUERIES - 2, 0]);
+        assert!(last.claim_queries(3).is_err() && last.claim_queries(u64::MAX).is_err());
+        assert_eq!(last.claim_queries(2).unwrap(), MAX_QUERIES - 2);
         fs::write(store.key.join(QUERIES_FILE), b"{\"next_query\": -1}").unwrap();
-        assert_eq!(store.claim_query().unwrap_err().exit_code(), 3);
+        assert_eq!(store.claim_queries(1).unwrap_err().exit_code(), 3);
     }
 }

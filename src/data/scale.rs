@@ -52,6 +52,9 @@ pub struct Scaler {
     pub columns: Vec<String>,
     /// What is done to them.
     pub scaling: Scaling,
+    /// Names of the classes by label; empty if they are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
 }
 
 impl Scaler {
@@ -69,9 +72,14 @@ impl Scaler {
                 Scaling::Standardise { mean, deviation }
             }
         };
-        let scaler = Scaler { columns: table.feature_names.clone(), scaling };
+        let scaler = Scaler { columns: table.feature_names.clone(), scaling, classes: Vec::new() };
         scaler.validate(&table.name)?;
         Ok(scaler)
+    }
+
+    /// The same with the names of the classes by label, for whoever reads labels later.
+    pub fn with_classes(self, classes: Vec<String>) -> Self {
+        Scaler { classes, ..self }
     }
 
     /// The scaled table.
@@ -259,7 +267,7 @@ mod tests {
     fn a_file_comes_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv.scale.json");
-        let scaler = standardiser(&table(2, vec![0.1, 0.2, 0.3, 0.7]));
+        let scaler = standardiser(&table(2, vec![0.1, 0.2, 0.3, 0.7])).with_classes(vec!["no".into(), "yes".into()]);
         scaler.write(&path).unwrap();
         assert_eq!(Scaler::read(&path).unwrap(), scaler);
         assert!(Scaler::read(&folder.path().join("none.json")).is_err());

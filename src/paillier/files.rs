@@ -18,13 +18,14 @@ use super::admit;
 use super::ciphertext::Ciphertexts;
 use super::error::PaillierError;
 use super::key_id::KeyId;
+use super::packing::SlotLayout;
 use super::public_key::PublicKey;
 use super::secret_key::SecretKey;
 use crate::arith::Engine;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::container::{Container, Kind, SlotField};
 use crate::error::Error;
-use crate::secret::{SecretInteger, SecretLimbs};
+use crate::secret::{SecretInteger, SecretIntegers, SecretLimbs};
 
 impl PublicKey {
     /// The key as a container, in bytes, as files and messages carry it.
@@ -130,19 +131,38 @@ impl SecretKey {
 pub struct CiphertextFile {
     /// Encrypted data, answers, model or curve.
     pub kind: Kind,
-    /// Dimensions of the tensor inside. Data to train on have rows, columns and classes: the features \[rows\]\[columns\]
-    /// come first, the one-hot targets \[rows\]\[classes\] after them.
+    /// What is inside:
+    ///
+    /// * data: rows, columns; to train on also classes, the one-hot targets \[rows\]\[classes\] after the features;
+    /// * answers: rows for labels, rows and classes for scores;
+    /// * model: the widths of its layers; weights \[fan_out\]\[fan_in\] and biases \[fan_out\], layer by layer;
+    /// * curve: epochs, rows of an epoch, rows of the last one; sums of squared differences at scale 2^(2 fraction_bits).
     pub shape: Vec<u64>,
     /// Fractional bits of the values.
     pub fraction_bits: u32,
-    /// Slot layout; both fields 0 when a plaintext holds one value, and then the shape has as many elements as there are
-    /// ciphertexts.
+    /// Slot layout; both fields 0 when a plaintext holds one value. Answers, models and curves lie in their slots one value
+    /// after another, signed.
     pub slots: SlotField,
     /// The ciphertexts, row-major.
     pub ciphertexts: Ciphertexts,
 }
 
 impl CiphertextFile {
+    /// Opens answers, a model or a curve with `key`: the values one after another.
+    ///
+    /// # Errors
+    /// If the ciphertexts are under another key, or a value does not lie in its slot.
+    pub fn open(&self, engine: &Engine, key: &SecretKey) -> Result<SecretIntegers, PaillierError> {
+        let opened: SecretIntegers = key.decrypt_many(engine, &self.ciphertexts)?.into_iter().collect();
+        match self.slots {
+            SlotField { slots: 0, .. } => Ok(opened),
+            SlotField { slot_bits, slots } => {
+                let count = elements(self.kind, &self.shape).unwrap_or(0) as usize;
+                SlotLayout { slot_bits, slots }.unpack_signed(&opened, count)
+            }
+        }
+    }
+
     /// Writes the file.
     ///
     /// # Errors
@@ -176,28 +196,46 @@ impl CiphertextFile {
         container: Container,
     ) -> Result<CiphertextFile, PaillierError> {
         admit::same_key(key.id(), KeyId::from_bytes(container.key_id))?;
-        require_shape(&container, key.ciphertext_len_bytes())?;
+        require_shape(&container, key)?;
         let ciphertexts = Ciphertexts::from_bytes(engine, key, &container.payload)?;
         let Container { kind, shape, fraction_bits, slots, .. } = container;
         Ok(CiphertextFile { kind, shape, fraction_bits, slots, ciphertexts })
     }
 }
 
-/// One ciphertext for each element, unless several values share a plaintext. Data of shape rows, columns, classes are
-/// the features of all rows followed by their one-hot targets.
-fn require_shape(container: &Container, ciphertext_len_bytes: usize) -> Result<(), PaillierError> {
-    let elements = match (container.kind, container.shape.as_slice()) {
-        (Kind::Data, [rows, columns, classes]) => {
-            columns.checked_add(*classes).and_then(|width| width.checked_mul(*rows))
-        }
-        (_, shape) => shape.iter().try_fold(1u64, |product, dimension| product.checked_mul(*dimension)),
-    };
-    let count = (container.payload.len() / ciphertext_len_bytes) as u64;
-    if container.slots == SlotField::default() && elements != Some(count) {
-        let reason = format!("{:?} does not describe {count} ciphertexts", container.shape);
-        return Err(CodecError::invalid("shape", reason).into());
+/// Whether shape and slots describe as many ciphertexts as there are, and the slots fit the key. How rows of data share
+/// plaintexts is known to their reader alone.
+fn require_shape(container: &Container, key: &PublicKey) -> Result<(), PaillierError> {
+    let count = (container.payload.len() / key.ciphertext_len_bytes()) as u64;
+    let (Container { kind, shape, .. }, SlotField { slot_bits, slots }) = (container, container.slots);
+    let is_packed = container.slots != SlotField::default();
+    let slot_range = 1..=u64::from(key.key_bits() - 2);
+    if is_packed && !slot_range.contains(&(u64::from(slot_bits) * u64::from(slots))) {
+        let reason = format!("{slots} of {slot_bits} bits under a key of {} bits", key.key_bits());
+        return Err(CodecError::invalid("slots", reason).into());
     }
-    Ok(())
+    if is_packed && *kind == Kind::Data {
+        return Ok(());
+    }
+    let due = elements(*kind, shape).map(|elements| elements.div_ceil(u64::from(slots.max(1))));
+    if due == Some(count) {
+        return Ok(());
+    }
+    Err(CodecError::invalid("shape", format!("{shape:?} does not describe {count} ciphertexts")).into())
+}
+
+/// Values in a tensor file; none for a shape that its kind does not have.
+fn elements(kind: Kind, shape: &[u64]) -> Option<u64> {
+    match (kind, shape) {
+        (Kind::Data, [rows, columns, classes]) => columns.checked_add(*classes)?.checked_mul(*rows),
+        (Kind::Model, [_, _, ..]) => {
+            shape.windows(2).try_fold(0u64, |sum, pair| sum.checked_add(pair[0].checked_add(1)?.checked_mul(pair[1])?))
+        }
+        (Kind::Model, _) => None,
+        (Kind::Curve, [epochs, _, _]) => Some(*epochs),
+        (Kind::Curve, _) => None,
+        _ => shape.iter().try_fold(1u64, |product, dimension| product.checked_mul(*dimension)),
+    }
 }
 
 fn key_container(kind: Kind, id: KeyId, writer: Writer) -> Container {

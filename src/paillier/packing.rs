@@ -9,7 +9,7 @@ use rug::Integer;
 use super::ciphertext::Ciphertexts;
 use super::error::PaillierError;
 use crate::arith::Engine;
-use crate::secret::wipe;
+use crate::secret::{SecretIntegers, wipe};
 
 /// How values lie in a plaintext: slot k holds the bits [k slot_bits, (k + 1) slot_bits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,29 @@ impl SlotLayout {
             .collect();
         wipe(&mut rest);
         Ok(values)
+    }
+
+    /// The first `count` values v, |v| < 2^(slot_bits - 1) of either sign, of packed numbers that follow one another, all
+    /// but the last of them full.
+    ///
+    /// # Errors
+    /// If `packed` has not the plaintexts of `count` values, or one does not lie in its slots: a value exceeds its bound.
+    pub fn unpack_signed(&self, packed: &[Integer], count: usize) -> Result<SecretIntegers, PaillierError> {
+        if packed.len() != self.plaintexts(count) {
+            let reason = format!("{} plaintexts where {count} values have {}", packed.len(), self.plaintexts(count));
+            return Err(PaillierError::Layout(reason));
+        }
+        let half = Integer::from(1) << (self.slot_bits - 1);
+        let halves = vec![half.clone(); self.slots as usize];
+        let mut values = Vec::with_capacity(count);
+        for one in packed {
+            let taken = (count - values.len()).min(self.slots as usize);
+            let mut raised = self.pack(&halves[..taken]) + one;
+            let unpacked = self.unpack(&raised, taken);
+            wipe(&mut raised);
+            values.extend(unpacked?.into_iter().map(|value| value - &half));
+        }
+        Ok(values.into_iter().collect())
     }
 }
 

@@ -87,6 +87,17 @@ pub enum ProtocolError {
         /// The declared bound.
         value_bits: u32,
     },
+    /// A place of the job came a second time, with other values.
+    #[error(
+        "{peer} came back to {place} with other values than before; its masks would hide neither, so this side stops; \
+         start a new session"
+    )]
+    Replayed {
+        /// Who sent it.
+        peer: &'static str,
+        /// Where in the protocol.
+        place: String,
+    },
     /// Somebody asks for results under a key that the contributors did not name.
     #[error("key {reader} may not receive {what}; the keys that may were fixed when the data were submitted")]
     ReaderRefused {

@@ -1,11 +1,25 @@
 //! What happens in a job, in order: public, and the same at both servers.
 
+use std::ops::Range;
+
 use crate::mlp::Batches;
 
 use super::config::JobConfig;
 
 /// Steps of queries count from here, so that no mask of a query is one of the training.
 const FIRST_QUERY_STEP: u64 = 1 << 63;
+
+/// Rows that are classified together: what bounds the memory of a query, however long it is.
+const QUERY_ROWS: usize = 256;
+
+/// What a query is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The index of each row's largest score; ties go to the lower index.
+    Labels,
+    /// The score of each class. Many of them give a model away.
+    Scores,
+}
 
 /// One thing that both servers do together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +54,12 @@ pub enum Activity {
     },
     /// Rows of a user are classified.
     Classify {
-        /// Counts the queries of a job from 0; no number is used twice.
+        /// The first of the [`Activity::query_numbers`] that the rows take; no number of a job is used twice.
         query: u64,
         /// How many rows.
         rows: usize,
+        /// What comes back.
+        answer: Answer,
     },
 }
 
@@ -52,6 +68,30 @@ impl Activity {
     pub fn query_step(query: u64) -> u64 {
         FIRST_QUERY_STEP + query
     }
+
+    /// How many numbers a query of `rows` rows takes: one for each part, so that no mask serves two parts.
+    pub fn query_numbers(rows: usize) -> u64 {
+        rows.div_ceil(QUERY_ROWS) as u64
+    }
+
+    /// The rows that are classified together, and the step that positions their masks, for a query of `rows` rows that
+    /// begins with number `query`.
+    pub fn query_parts(query: u64, rows: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
+        let part = move |number: u64| {
+            let start = number as usize * QUERY_ROWS;
+            (Activity::query_step(query + number), start..rows.min(start + QUERY_ROWS))
+        };
+        (0..Activity::query_numbers(rows)).map(part)
+    }
+}
+
+/// Rows that the loss of each epoch is over.
+pub fn epoch_rows(config: &JobConfig, batches: &Batches) -> Vec<usize> {
+    let rows = |activity: Activity| match activity {
+        Activity::ReadLoss { rows, .. } => Some(rows),
+        _ => None,
+    };
+    training(config, batches).into_iter().filter_map(rows).collect()
 }
 
 /// The activities of a training: weights, the steps, and after each epoch what its owner reads.
@@ -122,6 +162,25 @@ mod tests {
         }
         fresh.sort_unstable();
         assert_eq!(fresh, [0, 1, 2]);
+    }
+
+    #[test]
+    fn every_part_of_a_query_has_a_number_of_its_own() {
+        let parts: Vec<_> = Activity::query_parts(7, 2 * QUERY_ROWS + 1).collect();
+        let step = Activity::query_step;
+        assert_eq!(parts, [(step(7), 0..256), (step(8), 256..512), (step(9), 512..513)]);
+        assert_eq!(Activity::query_numbers(2 * QUERY_ROWS + 1), 3);
+        assert_eq!(Activity::query_parts(0, QUERY_ROWS).collect::<Vec<_>>(), [(step(0), 0..256)]);
+        assert_eq!(Activity::query_parts(0, 0).count(), 0);
+    }
+
+    #[test]
+    fn epochs_have_all_rows_but_the_last_one_that_is_cut() {
+        let config = JobConfig { epochs: 9, max_steps: Some(5), train_rows: 10, ..test_job("2,3,2", 4) };
+        assert_eq!(epoch_rows(&config, &config.batches().unwrap())[0], 10);
+        assert_eq!(epoch_rows(&config, &config.batches().unwrap()).len(), 2);
+        let config = JobConfig { max_steps: Some(0), ..config };
+        assert!(epoch_rows(&config, &config.batches().unwrap()).is_empty());
     }
 
     #[test]

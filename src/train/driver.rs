@@ -9,10 +9,10 @@ use crate::mlp::metrics::{correct, labels_of, mean_loss};
 use crate::mlp::{Batches, FixedModel, FloatNetwork, Twin, twin};
 use crate::net::{Channel, Traffic};
 use crate::paillier::SecretKey;
-use crate::protocol::config::{JobConfig, Reader};
-use crate::protocol::element::{EncryptedModel, MaskSource, PoolOptions};
+use crate::protocol::config::{JobConfig, Protocol, Reader};
+use crate::protocol::element::{MaskSource, PoolOptions};
 use crate::protocol::rounding::MaskRounding;
-use crate::protocol::schedule::{self, Activity};
+use crate::protocol::schedule::{self, Activity, Answer};
 
 use super::evaluation::evaluate;
 use super::observer::{Event, Observer};
@@ -20,7 +20,7 @@ use super::owner::saturating_i64;
 use super::parties::run_both;
 use super::rows::JobData;
 use super::servers::{Cloud, Key};
-use super::{Classified, EpochFigures, Owner};
+use super::{Classified, EpochFigures, LabelledRows, Owner, StoredTensor};
 
 /// A training and everything it needs.
 pub struct TrainJob {
@@ -72,7 +72,9 @@ pub struct Outcome {
     /// What the encrypted classification at the end gave; none without rows.
     pub classified: Option<Classified>,
     /// The model as it stays at P1.
-    pub model: EncryptedModel,
+    pub model: StoredTensor,
+    /// The losses of the epochs as they stay at P1; none if no epoch was trained.
+    pub curve: Option<StoredTensor>,
     /// The model as its owner reads it.
     pub open_model: FixedModel,
 }
@@ -89,7 +91,11 @@ pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Er
     let test_rows = job.data.plain().map_or(0, |data| data.test.rows());
     let classify_rows = job.classify_rows.min(test_rows);
     if classify_rows > 0 {
-        activities.push(Activity::Classify { query: 0, rows: classify_rows });
+        let answer = match job.config.protocol {
+            Protocol::Element => Answer::Scores,
+            Protocol::Packed => Answer::Labels,
+        };
+        activities.push(Activity::Classify { query: 0, rows: classify_rows, answer });
     }
     observer.event(Event::Planned { activities: &activities });
 
@@ -104,7 +110,7 @@ pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Er
         move |channel| {
             let mut server = Key::connect(&engine, channel, &config, server_key, key_masks)?;
             activities.iter().try_for_each(|activity| server.run(*activity, &owner_key))?;
-            server.store_model()
+            server.store()
         },
     )
 }
@@ -204,7 +210,7 @@ impl<'a> Run<'a> {
             Activity::Step { step, batch, .. } => self.step(step, batch, started, &before)?,
             Activity::ReadLoss { epoch, rows } => self.read_loss(epoch, rows)?,
             Activity::ReadModel { epoch } => self.read_model(epoch)?,
-            Activity::Classify { query, rows } => self.classify(query, rows)?,
+            Activity::Classify { query, rows, answer } => self.classify(query, rows, answer)?,
         }
         if matches!(activity, Activity::ReadLoss { .. } | Activity::ReadModel { .. } | Activity::Classify { .. }) {
             self.evaluation += started.elapsed();
@@ -308,28 +314,46 @@ impl<'a> Run<'a> {
         Ok(Open { model, baseline, twin })
     }
 
-    fn classify(&mut self, query: u64, rows: usize) -> Result<(), Error> {
-        let plan = &self.job.config.plan;
+    fn classify(&mut self, query: u64, rows: usize, answer: Answer) -> Result<(), Error> {
         let (Some(data), Some(open)) = (self.job.data.plain(), &self.open) else { return Ok(()) };
-        let members: Vec<usize> = (0..rows).collect();
-        let test = data.test.select(&members);
-        let answers = self.server.classify_plain(query, &test, &self.job.owner)?;
-        let scores: Vec<i64> = self.job.owner.open(&answers)?.iter().map(saturating_i64).collect();
-        let step = Activity::query_step(query);
-        let expected = twin::forward(plan, &open.model, &self.server.twin_rounding(), step, &test.features, rows)?;
-        let labels = labels_of(&scores, plan.layers.outputs());
-        self.classified = Some(Classified {
-            rows,
-            correct: correct(&labels, &test.labels),
-            equal_to_twin: expected.scores() == scores,
-        });
+        let test = data.test.select(&(0..rows).collect::<Vec<_>>());
+        let answers = self.server.classify_plain(query, &test, &self.job.owner, answer)?;
+        let answers: Vec<i64> = answers.iter().map(saturating_i64).collect();
+
+        let classes = self.job.config.plan.layers.outputs();
+        let expected = self.scores_in_the_clear(query, &test, &open.model)?;
+        let expected_labels = labels_of(&expected, classes);
+        let (labels, equal_to_twin) = match answer {
+            Answer::Scores => (labels_of(&answers, classes), expected == answers),
+            Answer::Labels => {
+                // No class has the number that stands for a negative answer.
+                let labels = answers.iter().map(|label| u32::try_from(*label).unwrap_or(u32::MAX)).collect();
+                (labels, expected_labels.iter().map(|label| i64::from(*label)).eq(answers))
+            }
+        };
+        let numbers = Activity::query_numbers(rows);
+        self.classified =
+            Some(Classified { rows, correct: correct(&labels, &test.labels), answer, equal_to_twin, numbers });
         Ok(())
+    }
+
+    /// The twin's, rounded with the masks of this query's parts.
+    fn scores_in_the_clear(&self, query: u64, test: &LabelledRows, model: &FixedModel) -> Result<Vec<i64>, Error> {
+        let (plan, rounding) = (&self.job.config.plan, self.server.twin_rounding());
+        let mut scores = Vec::new();
+        for (step, part) in self.server.query_parts(query, test.rows()) {
+            let rows = test.select(&part.collect::<Vec<_>>());
+            let trace = twin::forward(plan, model, &rounding, step, &rows.features, rows.rows())?;
+            scores.extend_from_slice(trace.scores());
+        }
+        Ok(scores)
     }
 
     fn finish(mut self) -> Result<Outcome, Error> {
         let (Some(open), Some(model)) = (self.open, self.server.stored_model()?) else {
             return Err(Error::Usage("the schedule was empty".into()));
         };
+        let curve = self.server.stored_curve()?;
         let pool = self.server.pool();
         let twin_equal = open.twin.is_some().then_some(self.twin_equal);
         Ok(Outcome {
@@ -346,6 +370,7 @@ impl<'a> Run<'a> {
             twin_equal,
             classified: self.classified,
             model,
+            curve,
             open_model: open.model,
         })
     }

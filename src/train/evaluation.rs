@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::mlp::metrics::{correct, labels_of, mean_loss, one_hot};
 use crate::mlp::{FixedModel, FloatNetwork, FloorRounding, TrainingPlan, twin};
 use crate::net::Traffic;
+use crate::protocol::schedule::Answer;
 
 use super::{LabelledRows, TrainingData};
 
@@ -48,8 +49,12 @@ pub struct Classified {
     pub rows: usize,
     /// How many correctly.
     pub correct: usize,
-    /// The scores are those of the integer twin, bit for bit.
+    /// What came back.
+    pub answer: Answer,
+    /// Every label or score is that of the integer twin.
     pub equal_to_twin: bool,
+    /// Query numbers that this took, from 0 on.
+    pub numbers: u64,
 }
 
 impl EpochFigures {

@@ -6,15 +6,19 @@
 mod classification;
 mod driver;
 mod evaluation;
+mod export;
 mod observer;
 mod owner;
 mod parties;
 mod rows;
 mod servers;
+mod stored;
 
-pub use classification::{CloudState, KeyState, Query, classify};
+pub use classification::{Query, classify};
 pub use driver::{Outcome, TrainJob, run};
 pub use evaluation::{Classified, EpochFigures};
+pub use export::{Export, export};
 pub use observer::{Event, Observer, Silent};
 pub use owner::Owner;
 pub use rows::{EncryptedRows, JobData, LabelledRows, TrainingData};
+pub use stored::{CloudState, KeyState, StoredTensor};

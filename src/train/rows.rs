@@ -125,7 +125,7 @@ impl TrainingData {
         input_bits: u32,
     ) -> Result<(Self, Scaler), DataError> {
         let parts = split(data, test_fraction, seed)?;
-        let scaler = Scaler::fit(scaling, &parts.train.table)?;
+        let scaler = Scaler::fit(scaling, &parts.train.table)?.with_classes(data.class_names.clone());
         let encode = |part: Dataset| LabelledRows::scaled(part, &scaler, fixed, input_bits);
         Ok((TrainingData { train: encode(parts.train)?, test: encode(parts.test)? }, scaler))
     }

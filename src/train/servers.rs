@@ -1,5 +1,7 @@
 //! One face for both protocols: what the driver and a query ask of the servers, whichever the job has chosen.
 
+use std::ops::Range;
+
 use rug::Integer;
 
 use crate::arith::Engine;
@@ -11,10 +13,11 @@ use crate::protocol::config::{JobConfig, Protocol};
 use crate::protocol::element::{self, EncryptedModel, MaskSource, PhaseTimes, PoolOptions};
 use crate::protocol::packed::{self, InputLayout};
 use crate::protocol::rounding::MaskRounding;
-use crate::protocol::schedule::Activity;
+use crate::protocol::schedule::{Activity, Answer, epoch_rows};
 use crate::rng::SecureRng;
+use crate::secret::SecretIntegers;
 
-use super::{EncryptedRows, LabelledRows, Owner};
+use super::{EncryptedRows, LabelledRows, Owner, Query, StoredTensor};
 
 /// P1 of either protocol.
 pub(super) struct Cloud {
@@ -147,47 +150,128 @@ impl Cloud {
         owner.model(&self.config.plan.layers, &parameters)
     }
 
-    /// Scores \[rows\]\[outputs\] under the key of `reader`, a ciphertext a score, of rows that `owner` encrypts.
-    pub fn classify_plain(&mut self, query: u64, rows: &LabelledRows, owner: &Owner) -> Result<Ciphertexts, Error> {
+    /// The answers for rows that `owner` encrypts, as `owner` opens them: a label a row, or scores \[rows\]\[outputs\]. The
+    /// element-wise protocol answers with scores whatever is asked for.
+    pub fn classify_plain(
+        &mut self,
+        query: u64,
+        rows: &LabelledRows,
+        owner: &Owner,
+        answer: Answer,
+    ) -> Result<SecretIntegers, Error> {
         let reader = owner.public_key();
         match &mut self.server {
             CloudServer::Element(server) => {
-                server.classify(query, &owner.encrypt(&rows.features, &self.server_key)?, reader)
+                owner.open(&server.classify(query, &owner.encrypt(&rows.features, &self.server_key)?, reader)?)
             }
             CloudServer::Packed(server) => {
                 let layout = InputLayout::features(&self.config)?;
-                server.classify(query, &owner.encrypt_packed(&rows.features, layout, &self.server_key)?, reader)
+                let encrypted = owner.encrypt_packed(&rows.features, layout, &self.server_key)?;
+                let answers = server.classify(query, &encrypted, reader, answer)?;
+                let layout = packed::answer_layout(&self.config, reader.key_bits(), answer, rows.rows())?;
+                owner.open_packed(&answers, layout)
             }
         }
     }
 
-    /// Scores \[rows\]\[outputs\] under the key of `reader` by a stored model, of rows with a ciphertext a value.
+    /// The answers under the key of `reader` by a stored model, of rows with a ciphertext a value.
     pub fn classify_with(
         &mut self,
         engine: &Engine,
-        model: EncryptedModel,
-        query: u64,
-        rows: &Ciphertexts,
-        reader: &PublicKey,
-    ) -> Result<Ciphertexts, Error> {
+        model: &StoredTensor,
+        query: &Query,
+    ) -> Result<StoredTensor, Error> {
+        let Query { number, rows, reader, answer } = query;
         match &mut self.server {
             CloudServer::Element(server) => {
-                server.restore(model)?;
-                server.classify(query, rows, reader)
+                server.restore(EncryptedModel::from_flat(&self.config.plan.layers, &model.ciphertexts)?)?;
+                Ok(StoredTensor::one_each(server.classify(*number, rows, reader)?))
             }
             CloudServer::Packed(server) => {
+                let count = rows.len() / self.config.plan.layers.inputs();
                 let rows = InputLayout::features(&self.config)?.pack_encrypted(engine, rows)?;
-                server.restore(&model, query)?;
-                server.classify(query, &rows, reader)
+                server.restore(&model.ciphertexts, *number)?;
+                let ciphertexts = server.classify(*number, &rows, reader, *answer)?;
+                let layout = packed::answer_layout(&self.config, reader.key_bits(), *answer, count)?;
+                Ok(StoredTensor { slots: layout.slots(), ciphertexts })
             }
+        }
+    }
+
+    /// The stored model under the key of `reader`.
+    pub fn export_model(
+        &mut self,
+        model: &StoredTensor,
+        query: u64,
+        reader: &PublicKey,
+    ) -> Result<StoredTensor, Error> {
+        let epoch = Activity::query_step(query);
+        match &mut self.server {
+            CloudServer::Element(server) => {
+                server.restore(EncryptedModel::from_flat(&self.config.plan.layers, &model.ciphertexts)?)?;
+                Ok(StoredTensor::one_each(server.read_model(epoch, reader)?))
+            }
+            CloudServer::Packed(server) => {
+                server.restore(&model.ciphertexts, query)?;
+                let slots = packed::model_layout(&self.config, reader.key_bits())?.slots();
+                Ok(StoredTensor { slots, ciphertexts: server.read_model(epoch, reader)? })
+            }
+        }
+    }
+
+    /// The stored losses of `epochs` epochs under the key of `reader`.
+    pub fn export_curve(
+        &mut self,
+        curve: &StoredTensor,
+        epochs: usize,
+        query: u64,
+        reader: &PublicKey,
+    ) -> Result<StoredTensor, Error> {
+        match &mut self.server {
+            CloudServer::Element(server) => {
+                Ok(StoredTensor::one_each(server.read_curve(query, &curve.ciphertexts, reader)?))
+            }
+            CloudServer::Packed(server) => {
+                let slots = packed::curve_layout(&self.config, reader.key_bits(), epochs)?.slots();
+                Ok(StoredTensor { slots, ciphertexts: server.read_curve(query, &curve.ciphertexts, epochs, reader)? })
+            }
+        }
+    }
+
+    /// The rows of a query that are classified together, and the step that positions their masks.
+    pub fn query_parts(&self, query: u64, rows: usize) -> Vec<(u64, Range<usize>)> {
+        match self.config.protocol {
+            Protocol::Element => vec![(Activity::query_step(query), 0..rows)],
+            Protocol::Packed => Activity::query_parts(query, rows).collect(),
         }
     }
 
     /// The model as it stays at P1.
-    pub fn stored_model(&mut self) -> Result<Option<EncryptedModel>, Error> {
+    pub fn stored_model(&mut self) -> Result<Option<StoredTensor>, Error> {
         match &mut self.server {
-            CloudServer::Element(server) => Ok(server.model().cloned()),
-            CloudServer::Packed(server) => server.store_model().map(Some),
+            CloudServer::Element(server) => {
+                server.model().map(|model| model.flatten().map(StoredTensor::one_each)).transpose()
+            }
+            CloudServer::Packed(server) => {
+                let slots = InputLayout::model(&self.config)?.slots();
+                Ok(Some(StoredTensor { slots, ciphertexts: server.store_model()? }))
+            }
+        }
+    }
+
+    /// The losses of all epochs as they stay at P1; none if there was no epoch.
+    pub fn stored_curve(&mut self) -> Result<Option<StoredTensor>, Error> {
+        match &mut self.server {
+            CloudServer::Element(server) => Ok(server.store_curve()?.map(StoredTensor::one_each)),
+            CloudServer::Packed(server) => {
+                let curve = server.store_curve()?;
+                let epochs = epoch_rows(&self.config, &self.config.batches()?).len();
+                let tensor = |ciphertexts| {
+                    let slots = InputLayout::curve(&self.config, epochs)?.slots();
+                    Ok(StoredTensor { slots, ciphertexts })
+                };
+                curve.map(tensor).transpose()
+            }
         }
     }
 
@@ -245,19 +329,39 @@ impl Key {
         }
     }
 
-    /// Its part of [`Cloud::stored_model`].
-    pub fn store_model(&mut self) -> Result<(), Error> {
+    /// Its part of [`Cloud::stored_model`] and [`Cloud::stored_curve`].
+    pub fn store(&mut self) -> Result<(), Error> {
         match self {
             Key::Element(_) => Ok(()),
-            Key::Packed(server) => server.store_model(),
+            Key::Packed(server) => server.store_model().and_then(|()| server.store_curve()),
         }
     }
 
-    /// Its part of [`Cloud::classify_with`].
-    pub fn classify_with_stored(&mut self, query: u64, rows: usize, reader: &PublicKey) -> Result<(), Error> {
-        if let Key::Packed(server) = self {
-            server.restore(query)?;
+    /// Its part of [`Cloud::classify_with`] for `rows` rows.
+    pub fn classify_with_stored(&mut self, query: &Query, rows: usize) -> Result<(), Error> {
+        self.restore(query.number)?;
+        self.run(Activity::Classify { query: query.number, rows, answer: query.answer }, &query.reader)
+    }
+
+    /// Its part of [`Cloud::export_model`].
+    pub fn export_model(&mut self, query: u64, reader: &PublicKey) -> Result<(), Error> {
+        self.restore(query)?;
+        self.run(Activity::ReadModel { epoch: Activity::query_step(query) }, reader)
+    }
+
+    /// Its part of [`Cloud::export_curve`].
+    pub fn export_curve(&mut self, query: u64, epochs: usize, reader: &PublicKey) -> Result<(), Error> {
+        match self {
+            Key::Element(server) => server.read_curve(query, epochs, reader),
+            Key::Packed(server) => server.read_curve(query, epochs, reader),
         }
-        self.run(Activity::Classify { query, rows }, reader)
+    }
+
+    /// Its part of making shares of a stored model, where the protocol has shares.
+    fn restore(&mut self, query: u64) -> Result<(), Error> {
+        match self {
+            Key::Element(_) => Ok(()),
+            Key::Packed(server) => server.restore(query),
+        }
     }
 }

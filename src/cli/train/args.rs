@@ -35,9 +35,10 @@ pub struct Args {
     /// Share of the rows that is held back to measure on, between 0 and 1.
     #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
     pub test_split: f64,
-    /// Test rows that are classified under encryption at the end and must agree with the integer twin.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub classify_rows: usize,
+    /// Test rows that are classified under encryption at the end and must agree with the integer twin [default: all with
+    /// `--protocol packed`, 20 with `element`].
+    #[arg(long, value_name = "N")]
+    pub classify_rows: Option<usize>,
     /// Folder that keeps the encrypted model and what each party needs to use it later [default: keep nothing].
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
@@ -100,6 +101,10 @@ pub struct KeyArgs {
     /// A public key that may receive answers later; may be repeated. The owner's key always may [default: no other].
     #[arg(long = "reader", value_name = "FILE")]
     pub readers: Vec<PathBuf>,
+    /// A public key that may receive the trained model and its loss curve later, and answers; may be repeated. The owner's
+    /// key always may [default: no other].
+    #[arg(long = "model-reader", value_name = "FILE")]
+    pub model_readers: Vec<PathBuf>,
     #[command(flatten)]
     pub weak: WeakKeyArgs,
 }

@@ -6,10 +6,12 @@ mod results;
 
 pub use args::Args;
 
+use std::path::PathBuf;
+
 use smlp::arith::Engine;
 use smlp::error::Error;
 use smlp::paillier::SecretKey;
-use smlp::protocol::config::{Comparison, JobConfig, Reader};
+use smlp::protocol::config::{Comparison, JobConfig, Protocol, Reader};
 use smlp::protocol::element::PoolOptions;
 use smlp::rng::SecureRng;
 use smlp::train::{Outcome, Owner, TrainJob, run as train};
@@ -23,6 +25,9 @@ use results::TrainParameters;
 
 /// Randomisers that background producers keep ready: a few steps of a small network.
 const POOL_CAPACITY: usize = 4096;
+
+/// Test rows that the element-wise protocol classifies at the end: it takes a second or more for each.
+const ELEMENT_CLASSIFY_ROWS: usize = 20;
 
 /// Trains, writes the figures, keeps the job if asked to, and prints a table.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
@@ -72,7 +77,10 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         seed: args.seed,
         pool: PoolOptions { producers: args.pool_producers, capacity: POOL_CAPACITY },
         with_twin: args.twin,
-        classify_rows: args.classify_rows,
+        classify_rows: args.classify_rows.unwrap_or(match args.job.protocol {
+            Protocol::Element => ELEMENT_CLASSIFY_ROWS,
+            Protocol::Packed => usize::MAX,
+        }),
     };
     let outcome = train(job, &mut TrainingProgress::new(progress))?;
     let parameters = TrainParameters::new(args, &engine, &outcome, class_names);
@@ -81,10 +89,11 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         let trained = Trained {
             config: &outcome.config,
             model: &outcome.model,
+            curve: outcome.curve.as_ref(),
             server_key: &server_key,
             owner_key: &owner_key,
             scaler: scaler.as_ref(),
-            queries: u64::from(outcome.classified.is_some()),
+            queries: outcome.classified.as_ref().map_or(0, |classified| classified.numbers),
         };
         store.save(&engine, &trained)?;
     }
@@ -102,10 +111,12 @@ fn generate(engine: &Engine, key_bits: u32, party: &str, progress: Progress) -> 
 }
 
 fn config(args: &Args, inputs: &Inputs, key_bits: u32, batch_seed: u64) -> Result<JobConfig, Error> {
-    let reader = |path| {
+    let reader = |(path, model): (&PathBuf, bool)| {
         let key = args.keys.weak.read_public_key(path)?;
-        Ok(Reader { key_id: key.id(), answers: true, model: false })
+        Ok(Reader { key_id: key.id(), answers: true, model })
     };
+    let of_answers = args.keys.readers.iter().map(|path| (path, false));
+    let of_model = args.keys.model_readers.iter().map(|path| (path, true));
     Ok(JobConfig {
         data: args.data.clone(),
         plan: inputs.plan.clone(),
@@ -117,7 +128,7 @@ fn config(args: &Args, inputs: &Inputs, key_bits: u32, batch_seed: u64) -> Resul
         max_steps: args.job.max_steps,
         train_rows: inputs.train_rows,
         batch_seed,
-        readers: args.keys.readers.iter().map(|path| reader(path)).collect::<Result<_, Error>>()?,
+        readers: of_answers.chain(of_model).map(reader).collect::<Result<_, Error>>()?,
     })
 }
 

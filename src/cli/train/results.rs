@@ -12,6 +12,7 @@ use smlp::measure::rows::HistoryRow;
 use smlp::measure::units::{format_bytes, format_ms, format_seconds, format_share};
 use smlp::measure::{CsvRow, Summary, statistics, write_rows};
 use smlp::protocol::config::JobConfig;
+use smlp::protocol::schedule::Answer;
 use smlp::train::{EpochFigures, Outcome};
 
 use super::args::Args;
@@ -33,7 +34,7 @@ pub struct TrainParameters {
     pub pool_producers: usize,
     /// Names of the classes by label; absent when the rows came encrypted.
     pub class_names: Option<Vec<String>>,
-    /// Test rows that the encrypted classification at the end got right, and whether its scores are the twin's.
+    /// Test rows that the encrypted classification at the end got right, and whether its labels or scores are the twin's.
     pub classified_correct: Option<usize>,
     pub classified_equal: Option<bool>,
 }
@@ -140,7 +141,12 @@ pub fn print(folder: &Path, outcome: &Outcome) -> Result<(), Error> {
         }
     }
     if let Some(classified) = &outcome.classified {
-        let equal = if classified.equal_to_twin { "scores as computed in the clear" } else { "SCORES DIFFER" };
+        let equal = match (classified.answer, classified.equal_to_twin) {
+            (Answer::Labels, true) => "labels as computed in the clear",
+            (Answer::Labels, false) => "LABELS DIFFER",
+            (Answer::Scores, true) => "scores as computed in the clear",
+            (Answer::Scores, false) => "SCORES DIFFER",
+        };
         facts.push(("classified encrypted", format!("{} of {} right, {equal}", classified.correct, classified.rows)));
     }
     if let Some(equal) = outcome.twin_equal {

@@ -70,6 +70,60 @@ fn a_shape_that_does_not_fit_is_refused_unless_values_share_plaintexts() {
     assert!(read(vec![20, 3], SlotField { slot_bits: 60, slots: 17 }).is_ok());
 }
 
+fn packed(
+    kind: Kind,
+    shape: &[u64],
+    slots: SlotField,
+    plaintexts: &[Integer],
+) -> Result<CiphertextFile, PaillierError> {
+    let ciphertexts = encrypt(plaintexts);
+    let file = CiphertextFile { kind, shape: shape.to_vec(), fraction_bits: 13, slots, ciphertexts };
+    CiphertextFile::from_container(engine(), key().public_key(), file.to_container(engine()))
+}
+
+#[test]
+fn packed_values_of_both_signs_come_back_whatever_they_are() {
+    let values = [-7i64, 7, 0, -1, 131_071, -131_071, 3].map(Integer::from);
+    let layout = SlotLayout { slot_bits: 20, slots: 3 };
+    let plaintexts: Vec<Integer> = values.chunks(3).map(|values| layout.pack(values)).collect();
+    let slots = SlotField { slot_bits: 20, slots: 3 };
+    for (kind, shape) in [(Kind::Answers, &[7u64][..]), (Kind::Model, &[2, 1, 2]), (Kind::Curve, &[7, 40, 12])] {
+        let file = packed(kind, shape, slots, &plaintexts).unwrap();
+        assert_eq!(*file.open(engine(), key()).unwrap(), values);
+        assert!(packed(kind, shape, slots, &plaintexts[..2]).is_err(), "{kind:?}");
+        assert!(packed(kind, shape, SlotField { slots: 2, ..slots }, &plaintexts).is_err(), "{kind:?}");
+    }
+    assert!(file_with_a_value_too_long(&plaintexts, slots).open(engine(), key()).is_err());
+}
+
+fn file_with_a_value_too_long(plaintexts: &[Integer], slots: SlotField) -> CiphertextFile {
+    let mut plaintexts = plaintexts.to_vec();
+    plaintexts[2] = Integer::from(1 << 19);
+    packed(Kind::Answers, &[7], slots, &plaintexts).unwrap()
+}
+
+#[test]
+fn hostile_shapes_and_slots_are_refused() {
+    let one = [Integer::from(5)];
+    let key_bits = key().public_key().key_bits();
+    for (slot_bits, slots) in [(0, 1), (1, 0), (key_bits - 1, 1), (1, key_bits - 1), (u32::MAX, u32::MAX)] {
+        let error = packed(Kind::Answers, &[1], SlotField { slot_bits, slots }, &one).unwrap_err();
+        assert!(error.to_string().contains("slots"), "{error}");
+    }
+    let none = SlotField::default();
+    for (kind, shape) in [
+        (Kind::Model, &[1u64][..]),
+        (Kind::Model, &[u64::MAX, 2]),
+        (Kind::Model, &[]),
+        (Kind::Curve, &[1]),
+        (Kind::Curve, &[1, 2, 3, 4]),
+        (Kind::Answers, &[u64::MAX, 2]),
+    ] {
+        assert!(packed(kind, shape, none, &one).is_err(), "{kind:?} {shape:?}");
+    }
+    assert!(packed(Kind::Model, &[0, 1], none, &one).is_ok(), "the bias of a neuron without inputs");
+}
+
 #[test]
 fn a_key_whose_name_is_not_its_own_is_refused() {
     let container = Container {

@@ -35,6 +35,8 @@ pub struct CloudServer {
     fresh: HashMap<usize, Rows>,
     model: Option<EncryptedModel>,
     loss_sum: Option<Ciphertexts>,
+    /// The losses that were read, an epoch each.
+    curve: Vec<Ciphertexts>,
 }
 
 /// Features \[rows\]\[inputs\] and one-hot targets \[rows\]\[outputs\].
@@ -91,6 +93,7 @@ impl CloudServer {
             fresh: HashMap::new(),
             model: None,
             loss_sum: None,
+            curve: Vec::new(),
         })
     }
 
@@ -155,7 +158,7 @@ impl CloudServer {
         let theirs = self.side.recv(place, Operation::Weights, layers.parameters())?;
         let own = initial_addend(&self.config, &self.side.masks)?;
         let sum = theirs.add_plain(&self.side.engine, &flat_integers(layers, &own))?;
-        self.model = Some(EncryptedModel::from_flat(&self.config.plan.layers, &sum));
+        self.model = Some(EncryptedModel::from_flat(&self.config.plan.layers, &sum)?);
         Ok(())
     }
 
@@ -190,7 +193,22 @@ impl CloudServer {
     pub fn read_loss(&mut self, epoch: u64, rows: usize, reader: &PublicKey) -> Result<Ciphertexts, Error> {
         let loss_sum = self.loss_sum.take().ok_or_else(|| missing("loss"))?;
         let value_bits = self.side.bounds.loss_bits(rows);
-        key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, LOSS), &loss_sum, value_bits, reader)
+        let answer =
+            key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, LOSS), &loss_sum, value_bits, reader)?;
+        self.curve.push(loss_sum);
+        Ok(answer)
+    }
+
+    /// The losses of all epochs that were read, under P2's key; none if none was read.
+    pub fn store_curve(&self) -> Result<Option<Ciphertexts>, Error> {
+        if self.curve.is_empty() { Ok(None) } else { Ok(Some(Ciphertexts::concat(&self.curve)?)) }
+    }
+
+    /// Losses, as [`CloudServer::store_curve`] gave them, under the key of `reader`; `query` is a number of its own.
+    pub fn read_curve(&mut self, query: u64, curve: &Ciphertexts, reader: &PublicKey) -> Result<Ciphertexts, Error> {
+        let at = place(Activity::query_step(query), Phase::KeySwitch, LOSS);
+        let value_bits = self.side.bounds.loss_bits(self.config.train_rows);
+        key_switch::ask(&mut self.side, at, curve, value_bits, reader)
     }
 
     /// All parameters under the key of `reader`, in the order of [`EncryptedModel::flatten`].
@@ -406,6 +424,7 @@ pub(crate) const TARGETS: u16 = 1;
 pub(crate) const LOSS: u16 = 0;
 pub(crate) const MODEL: u16 = 1;
 pub(crate) const SCORES: u16 = 2;
+pub(crate) const LABELS: u16 = 3;
 
 pub(crate) fn place(step: u64, phase: Phase, layer: u16) -> Place {
     Place { step, phase, layer }

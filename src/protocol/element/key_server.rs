@@ -67,8 +67,15 @@ impl KeyServer {
                 let place = place(epoch, Phase::KeySwitch, MODEL);
                 key_switch::answer(&mut self.side, place, count, value_bits, reader, Reading::Model)
             }
-            Activity::Classify { query, rows } => self.classify(Activity::query_step(query), rows, reader),
+            Activity::Classify { query, rows, .. } => self.classify(Activity::query_step(query), rows, reader),
         }
+    }
+
+    /// Its part of [`super::CloudServer::read_curve`].
+    pub fn read_curve(&mut self, query: u64, epochs: usize, reader: &PublicKey) -> Result<(), Error> {
+        let at = place(Activity::query_step(query), Phase::KeySwitch, LOSS);
+        let value_bits = self.side.bounds.loss_bits(self.config.train_rows);
+        key_switch::answer(&mut self.side, at, epochs, value_bits, reader, Reading::Model)
     }
 
     fn refresh_batch(&mut self, batch: usize) -> Result<(), Error> {

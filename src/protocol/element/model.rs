@@ -41,10 +41,14 @@ impl EncryptedModel {
 
     /// The inverse of [`EncryptedModel::flatten`].
     ///
-    /// # Panics
-    /// If `parameters` has not [`Layers::parameters`] elements; callers have checked it.
-    pub fn from_flat(layers: &Layers, parameters: &Ciphertexts) -> Self {
-        assert_eq!(parameters.len(), layers.parameters(), "a model has one ciphertext a parameter");
+    /// # Errors
+    /// If `parameters` has not [`Layers::parameters`] elements.
+    pub fn from_flat(layers: &Layers, parameters: &Ciphertexts) -> Result<Self, Error> {
+        if parameters.len() != layers.parameters() {
+            let (found, due) = (parameters.len(), layers.parameters());
+            let reason = format!("{found} ciphertexts of the stored model where the layers {layers} have {due}");
+            return Err(ProtocolError::Config { reason }.into());
+        }
         let mut model = EncryptedModel { weights: Vec::new(), biases: Vec::new() };
         let mut start = 0;
         for layer in 0..layers.weight_layers() {
@@ -54,6 +58,6 @@ impl EncryptedModel {
             model.biases.push(parameters.slice(weights_end..biases_end));
             start = biases_end;
         }
-        model
+        Ok(model)
     }
 }

@@ -13,38 +13,35 @@ use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::clock::{PhaseClock, PhaseTimes};
 use crate::protocol::config::JobConfig;
-use crate::protocol::element::{
-    EncryptedModel, FEATURES, LOSS, MODEL, MaskSource, SCORES, TARGETS, initial_addend, place,
-};
+use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
 use crate::protocol::handshake::{Role, shake_hands_with_own_key};
-use crate::protocol::message::Operation;
 use crate::protocol::rounding::MaskRounding;
-use crate::protocol::schedule::Activity;
 
 use super::comparison::Blinds;
 use super::input::{self, InputLayout};
-use super::key_switch::ResultLayout;
 use super::product::{self, answer, recv_factor, recv_offer, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::widths::Widths;
-use super::{ALONG_FEATURES, ALONG_ROWS, STORED_MODEL, comparison, gate, key_switch, loss, loss_layout, model_layout};
+use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
 /// The cloud server.
 pub struct CloudServer {
     pub(super) side: Side,
-    config: JobConfig,
+    pub(super) config: JobConfig,
     batches: Batches,
     submitted: Option<(Ciphertexts, Ciphertexts)>,
     fresh: HashMap<usize, StaticBatch>,
-    model: Option<SharedModel>,
+    pub(super) model: Option<SharedModel>,
     loss: Option<Share>,
+    /// The losses that were read, an epoch each.
+    pub(super) curve: Vec<Share>,
 }
 
 /// A batch's activations, gate bits, and P2's ciphertexts.
-struct Forward {
+pub(super) struct Forward {
     /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
     activations: Vec<Share>,
     /// P2's -activations, transposed: for the gradient of each layer, in training.
@@ -81,6 +78,7 @@ impl CloudServer {
             fresh: HashMap::new(),
             model: None,
             loss: None,
+            curve: Vec::new(),
         })
     }
 
@@ -104,8 +102,8 @@ impl CloudServer {
         let (features, targets) = self.submitted.as_ref().ok_or_else(|| missing("training row"))?;
         let members = &self.batches.members()[batch];
         let layouts = [InputLayout::features(&self.config)?, InputLayout::targets(&self.config)?];
-        let features = gather_rows("features", features, layouts[0], self.config.train_rows, members)?;
-        let targets = gather_rows("targets", targets, layouts[1], self.config.train_rows, members)?;
+        let features = gather_rows("the training features", features, layouts[0], self.config.train_rows, members)?;
+        let targets = gather_rows("the training targets", targets, layouts[1], self.config.train_rows, members)?;
         let (side, at) = (&mut self.side, |tensor| place(batch as u64, Phase::Input, tensor));
         let by_row = input::send(side, at(FEATURES), layouts[0], &features)?;
         let targets = input::send(side, at(TARGETS), layouts[1], &targets)?.transposed();
@@ -146,31 +144,13 @@ impl CloudServer {
         Ok(clock.laps)
     }
 
-    /// The model as it stays here when the job ends: P2 sends its share encrypted, a ciphertext a parameter.
-    pub fn store_model(&mut self) -> Result<EncryptedModel, Error> {
-        let layers = &self.config.plan.layers;
-        let own = self.model.as_ref().ok_or_else(|| missing("model"))?.flat().negated();
-        let theirs = self.side.recv_peers(STORED_MODEL, Operation::Weights, layers.parameters())?;
-        Ok(EncryptedModel::from_flat(layers, &theirs.add_plain(&self.side.engine, own.values())?))
-    }
-
-    /// Takes over a model that was trained before, for the queries from `query` on: it is shared with P2 again.
-    pub fn restore(&mut self, model: &EncryptedModel, query: u64) -> Result<(), Error> {
-        let layers = &self.config.plan.layers;
-        model.check_shape(layers)?;
-        let layout = InputLayout::model(&self.config)?;
-        let packed = layout.pack_encrypted(&self.side.engine, &model.flatten()?)?;
-        let place = place(Activity::query_step(query), Phase::Initial, 0);
-        let share = input::send(&mut self.side, place, layout, &packed)?;
-        self.model = Some(SharedModel::from_flat(layers, &share));
-        Ok(())
-    }
-
     /// The epoch's sum of squared differences under the key of `reader`, as [`super::loss_layout`] has it; a new sum begins.
     pub fn read_loss(&mut self, epoch: u64, rows: usize, reader: &PublicKey) -> Result<Ciphertexts, Error> {
         let sum = self.loss.take().ok_or_else(|| missing("loss"))?;
         let layout = loss_layout(&self.config, reader.key_bits(), rows)?;
-        key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, LOSS), &sum, layout, reader)
+        let answer = key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, LOSS), &sum, layout, reader)?;
+        self.curve.push(sum);
+        Ok(answer)
     }
 
     /// All parameters under the key of `reader`, as [`super::model_layout`] has it.
@@ -180,27 +160,8 @@ impl CloudServer {
         key_switch::ask(&mut self.side, place(epoch, Phase::KeySwitch, MODEL), &parameters, layout, reader)
     }
 
-    /// Scores \[rows\]\[outputs\] of a user's rows, packed as [`InputLayout::features`] has it, under the user's key, a
-    /// ciphertext a score.
-    pub fn classify(&mut self, query: u64, rows: &Ciphertexts, reader: &PublicKey) -> Result<Ciphertexts, Error> {
-        let step = Activity::query_step(query);
-        let model = self.model.take().ok_or_else(|| missing("model"))?;
-        let layout = InputLayout::features(&self.config)?;
-        let at = |tensor| place(step, Phase::Input, tensor);
-        let features = input::send(&mut self.side, at(FEATURES), layout, rows)?.transposed();
-        let (inputs, count) = (features.rows(), features.columns());
-        let widths = self.side.widths.forward(0);
-        send_factor(&mut self.side, at(ALONG_ROWS), widths.to_cloud_slot_bits(), &features)?;
-        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), widths.to_key_slot_bits(), inputs, count)?;
-        let forward = self.forward(step, &model, features, along_rows, Pass::Query, &mut PhaseClock::start())?;
-        self.model = Some(model);
-        let scores = forward.output().transposed();
-        let layout = ResultLayout::one_each(scores.values().len());
-        key_switch::ask(&mut self.side, place(step, Phase::KeySwitch, SCORES), &scores, layout, reader)
-    }
-
     /// z = W a + b, ReLU on hidden layers, linear output.
-    fn forward(
+    pub(super) fn forward(
         &mut self,
         step: u64,
         model: &SharedModel,
@@ -364,7 +325,7 @@ fn send_ahead(
 }
 
 impl Forward {
-    fn output(&self) -> &Share {
+    pub(super) fn output(&self) -> &Share {
         &self.activations[self.activations.len() - 1]
     }
 }
@@ -376,12 +337,15 @@ fn gather_rows(
     table_rows: usize,
     rows: &[usize],
 ) -> Result<Ciphertexts, Error> {
-    let (per_row, found) = (layout.per_row(), table.len());
-    if found != table_rows * per_row {
-        let due = table_rows * per_row;
-        let reason = format!("{found} ciphertexts of {name} were submitted where the job's rows have {due}");
-        return Err(ProtocolError::Config { reason }.into());
-    }
+    let per_row = layout.per_row();
+    require_count(name, table.len(), table_rows * per_row)?;
     let elements: Vec<usize> = rows.iter().flat_map(|row| row * per_row..(row + 1) * per_row).collect();
     Ok(table.gather(&elements))
+}
+
+pub(super) fn require_count(name: &'static str, found: usize, due: usize) -> Result<(), Error> {
+    if found == due {
+        return Ok(());
+    }
+    Err(ProtocolError::Config { reason: format!("{found} ciphertexts of {name} where the job has {due}") }.into())
 }

@@ -24,7 +24,7 @@ use super::slots::RowLayout;
 
 /// P2's first half: its share, an element a ciphertext, each in its slot.
 pub(super) fn send_elements(side: &mut Side, place: Place, share: &Share) -> Result<(), Error> {
-    let layout = layout(side, share)?;
+    let layout = layout(side, place, share)?;
     side.send_own(place, Operation::Factor, &shifted(&layout, share))
 }
 
@@ -46,9 +46,9 @@ impl Blinds {
 
 /// P1's half: blinds and packs.
 pub(super) fn answer(side: &mut Side, place: Place, share: &Share, Blinds(blinds): &Blinds) -> Result<(), Error> {
-    let layout = layout(side, share)?;
+    let layout = layout(side, place, share)?;
     let elements = side.recv_peers(place, Operation::Factor, share.values().len())?;
-    let (half, share_bits) = (half(&layout), side.widths.sum_share());
+    let (half, share_bits) = (half(&layout), side.widths.compared_share(place.phase));
     let plain = share.flat().map(|k, own| blinds[k].of_own_share(own, share_bits) + &half);
     let exponents: Vec<SecretLimbs> = blinds.iter().map(|blind| SecretLimbs::new(vec![blind.exponent()])).collect();
     let (exponent_bits, slots) = (EXPONENT_OFFSET_BITS + 1, layout.slots.slots as usize);
@@ -58,10 +58,10 @@ pub(super) fn answer(side: &mut Side, place: Place, share: &Share, Blinds(blinds
 
 /// P2's second half: its bits beta.
 pub(super) fn finish(side: &mut Side, place: Place, share: &Share) -> Result<Vec<Choice>, Error> {
-    let layout = layout(side, share)?;
+    let layout = layout(side, place, share)?;
     let opened = side.recv_opened(place, Operation::Compare, layout.per_row())?;
     let known = layout.pack(&share.flat().map(|_, own| Integer::from(own << EXPONENT_OFFSET_BITS)));
-    let blinded = side.unpack(place, layout, &opened, &known, side.widths.bounds.compared_bits())?;
+    let blinded = side.unpack(place, layout, &opened, &known, side.widths.compared_bits(place.phase))?;
     #[cfg(test)]
     side.witness.seen.push((place, blinded.clone(), layout.slots.slot_bits));
     // Never 2^(w-1) itself: the top bit is the sign.
@@ -70,8 +70,8 @@ pub(super) fn finish(side: &mut Side, place: Place, share: &Share) -> Result<Vec
 }
 
 /// All elements in one row.
-fn layout(side: &Side, share: &Share) -> Result<RowLayout, Error> {
-    side.layout(side.widths.compare_slot_bits(), share.values().len())
+fn layout(side: &Side, place: Place, share: &Share) -> Result<RowLayout, Error> {
+    side.layout(side.widths.compare_slot_bits(place.phase), share.values().len())
 }
 
 fn half(layout: &RowLayout) -> Integer {

@@ -1,4 +1,5 @@
-//! g Y for a shared bit g = beta xor tau and a shared Y = Y2 - Y1 (protocol 4.4): ReLU and its derivative.
+//! g Y for a shared bit g = beta xor tau and a shared Y = Y2 - Y1 (protocol 4.4): ReLU and its derivative, and the winners
+//! of the tournament for a label.
 //!
 //! ```text
 //! g Y = beta Y2 - tau Y1 + U,   U = beta (2 tau - 1) Y1 + tau (1 - 2 beta) Y2
@@ -28,7 +29,7 @@ use super::slots::RowLayout;
 /// P1 sends E_1[tau + 1] in slots, once for both gates of a layer.
 pub(super) fn send_bits(side: &mut Side, place: Place, bits: &[Choice]) -> Result<(), Error> {
     let values = bits.iter().map(|bit| Integer::from(bit.unwrap_u8() + 1)).collect();
-    let layout = layout(side, bits.len())?;
+    let layout = layout(side, place, bits.len())?;
     side.send_own(place, Operation::GateBits, &shifted(&layout, &Share::new(1, bits.len(), values)))
 }
 
@@ -39,8 +40,8 @@ pub(super) fn recv_bits(side: &mut Side, place: Place, count: usize) -> Result<C
 
 /// P1's first half: E_1[(2 tau - 1) Y1] in slots.
 pub(super) fn send_share(side: &mut Side, place: Place, share: &Share, bits: &[Choice]) -> Result<(), Error> {
-    let layout = layout(side, share.values().len())?;
-    let share_bits = side.widths.gate_share();
+    let layout = layout(side, place, share.values().len())?;
+    let share_bits = side.widths.gate_share(place.phase);
     let signed = share.map(|k, own| select(bits[k], &Integer::from(-own), own, share_bits));
     side.send_own(place, Operation::Factor, &shifted(&layout, &signed))
 }
@@ -59,8 +60,8 @@ pub(super) fn mix(
     (their_bits, theirs): (&Ciphertexts, &Ciphertexts),
 ) -> Result<Share, Error> {
     let count = share.values().len();
-    let layout = layout(side, count)?;
-    let (share_bits, slots) = (side.widths.gate_share(), layout.slots.slots as usize);
+    let layout = layout(side, place, count)?;
+    let (share_bits, slots) = (side.widths.gate_share(place.phase), layout.slots.slots as usize);
     let masks = side.masks(place, Purpose::Left, share_bits + 1, (1, count), MaskOrder::AsItLies);
 
     // beta (2 tau - 1) Y1: the ciphertext where beta is 1, the neutral 1 elsewhere; both are always touched.
@@ -93,15 +94,15 @@ pub(super) fn answer(
     (masks, value_bits): (&Share, u32),
 ) -> Result<(), Error> {
     let count = share.values().len();
-    let layout = layout(side, count)?;
+    let layout = layout(side, place, count)?;
     let opened = side.recv_opened(place, Operation::Gate, layout.per_row())?;
-    let share_bits = side.widths.gate_share();
+    let share_bits = side.widths.gate_share(place.phase);
     let raised = |bit: &Choice| Integer::from(bit.unwrap_u8()) << (share_bits + 1);
     let raised = layout.pack(&Share::new(1, count, bits.iter().map(raised).collect()));
     let mixed = side.unpack_masked(place, layout, &opened, &raised, share_bits + 1)?;
     #[cfg(test)]
     side.witness.gated.push((place, share.clone(), bits.to_vec()));
-    let reply_bits = side.widths.gate_reply_bits(value_bits);
+    let reply_bits = side.widths.gate_reply_bits(place.phase, value_bits);
     let reply = masks.map(|k, mask| {
         let masked = Integer::from(mask + &mixed.values()[k]);
         select(bits[k], &masked, &Integer::from(&masked - &share.values()[k]), reply_bits)
@@ -120,7 +121,7 @@ pub(super) fn finish(
 ) -> Result<Share, Error> {
     #[cfg(test)]
     side.witness.gated.push((place, share.clone(), bits.to_vec()));
-    let reply_bits = side.widths.gate_reply_bits(value_bits);
+    let reply_bits = side.widths.gate_reply_bits(place.phase, value_bits);
     let reply = side.recv_clear(place, Operation::Gate, share.rows(), share.columns(), reply_bits)?;
     let gated = reply.map(|k, value| {
         let unmasked = Integer::from(value - &masks.values()[k]);
@@ -130,6 +131,6 @@ pub(super) fn finish(
     Ok(gated)
 }
 
-fn layout(side: &Side, count: usize) -> Result<RowLayout, Error> {
-    side.layout(side.widths.gate_slot_bits(), count)
+fn layout(side: &Side, place: Place, count: usize) -> Result<RowLayout, Error> {
+    side.layout(side.widths.gate_slot_bits(place.phase), count)
 }

@@ -9,6 +9,7 @@
 use rug::Integer;
 
 use crate::arith::Engine;
+use crate::container::SlotField;
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::paillier::Ciphertexts;
@@ -75,15 +76,32 @@ impl InputLayout {
         InputLayout::new(config, &widths, widths.target_bits(), config.plan.layers.outputs())
     }
 
-    /// The model in one row: weights and biases, layer by layer.
-    pub(super) fn model(config: &JobConfig) -> Result<Self, Error> {
+    /// The model as it stays at P1, in one row: weights and biases, layer by layer, signed.
+    ///
+    /// # Errors
+    /// If the job does not fit its key.
+    pub fn model(config: &JobConfig) -> Result<Self, Error> {
         let widths = Widths::new(&config.plan, config.bounds()?);
         InputLayout::new(config, &widths, widths.weight_bits(), config.plan.layers.parameters())
+    }
+
+    /// The sums of squared differences of `epochs` epochs as they stay at P1, in one row.
+    ///
+    /// # Errors
+    /// If the job does not fit its key.
+    pub fn curve(config: &JobConfig, epochs: usize) -> Result<Self, Error> {
+        let widths = Widths::new(&config.plan, config.bounds()?);
+        InputLayout::new(config, &widths, widths.bounds.loss_bits(config.train_rows), epochs)
     }
 
     fn new(config: &JobConfig, widths: &Widths, value_bits: u32, columns: usize) -> Result<Self, Error> {
         let rows = RowLayout::new(config.key_bits, widths.masked_slot_bits(value_bits), columns)?;
         Ok(InputLayout { rows, value_bits })
+    }
+
+    /// How a file describes it.
+    pub fn slots(&self) -> SlotField {
+        self.rows.slot_field()
     }
 
     /// Plaintexts of one row.

@@ -12,33 +12,33 @@ use crate::mlp::{Batches, TrainingPlan};
 use crate::net::Channel;
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::config::{JobConfig, Reading};
-use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, SCORES, TARGETS, initial_addend, place};
+use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
 use crate::protocol::handshake::{Role, shake_hands_with_cloud_key};
-use crate::protocol::message::Operation;
 use crate::protocol::schedule::Activity;
 
 use super::input::{self, InputLayout};
-use super::key_switch::ResultLayout;
 use super::product::{finish, offer, recv_factor, send_factor};
 use super::share::Share;
 use super::side::Side;
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::widths::Widths;
-use super::{ALONG_FEATURES, ALONG_ROWS, STORED_MODEL, comparison, gate, key_switch, loss, loss_layout, model_layout};
+use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
 /// The key server.
 pub struct KeyServer {
     pub(super) side: Side,
-    config: JobConfig,
+    pub(super) config: JobConfig,
     batches: Batches,
     fresh: HashMap<usize, StaticBatch>,
-    model: Option<SharedModel>,
+    pub(super) model: Option<SharedModel>,
     loss: Option<Share>,
+    /// The losses that were read, an epoch each.
+    pub(super) curve: Vec<Share>,
 }
 
 /// A batch's activations, gate bits, and P1's ciphertexts.
-struct Forward {
+pub(super) struct Forward {
     /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
     activations: Vec<Share>,
     /// P1's activations, transposed: for the gradient of each layer, in training.
@@ -65,7 +65,8 @@ impl KeyServer {
         let (transcript, peer) = shake_hands_with_cloud_key(&mut channel, config, key.public_key().id())?;
         let side = Side::new(Role::Key, engine, channel, key, peer, widths, masks.for_job(&transcript))?;
         let batches = config.batches()?;
-        Ok(KeyServer { side, config: config.clone(), batches, fresh: HashMap::new(), model: None, loss: None })
+        let fresh = HashMap::new();
+        Ok(KeyServer { side, config: config.clone(), batches, fresh, model: None, loss: None, curve: Vec::new() })
     }
 
     /// Plays its part of one activity; results go to `reader` if the job allows it.
@@ -76,22 +77,8 @@ impl KeyServer {
             Activity::Step { step, batch, .. } => self.step(step, batch),
             Activity::ReadLoss { epoch, rows } => self.read_loss(epoch, rows, reader),
             Activity::ReadModel { epoch } => self.read_model(epoch, reader),
-            Activity::Classify { query, rows } => self.classify(Activity::query_step(query), rows, reader),
+            Activity::Classify { query, rows, answer } => self.classify(query, rows, reader, answer),
         }
-    }
-
-    /// Sends its share of the model, encrypted: P1 keeps it when the job ends.
-    pub fn store_model(&mut self) -> Result<(), Error> {
-        let own = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
-        self.side.send_own(STORED_MODEL, Operation::Weights, own.values())
-    }
-
-    /// Shares a model that P1 has stored, for the queries from `query` on.
-    pub fn restore(&mut self, query: u64) -> Result<(), Error> {
-        let place = place(Activity::query_step(query), Phase::Initial, 0);
-        let share = input::recv(&mut self.side, place, InputLayout::model(&self.config)?, 1)?;
-        self.model = Some(SharedModel::from_flat(&self.config.plan.layers, &share));
-        Ok(())
     }
 
     fn refresh_batch(&mut self, batch: usize) -> Result<(), Error> {
@@ -135,7 +122,9 @@ impl KeyServer {
         let sum = self.loss.take().ok_or_else(|| missing("loss"))?;
         let layout = loss_layout(&self.config, reader.key_bits(), rows)?;
         let (at, reading) = (place(epoch, Phase::KeySwitch, LOSS), (reader, Reading::Model));
-        key_switch::answer(&mut self.side, at, &sum, layout, &self.config, reading)
+        key_switch::answer(&mut self.side, at, &sum, layout, &self.config, reading)?;
+        self.curve.push(sum);
+        Ok(())
     }
 
     fn read_model(&mut self, epoch: u64, reader: &PublicKey) -> Result<(), Error> {
@@ -145,25 +134,8 @@ impl KeyServer {
         key_switch::answer(&mut self.side, at, &parameters, layout, &self.config, reading)
     }
 
-    fn classify(&mut self, step: u64, rows: usize, reader: &PublicKey) -> Result<(), Error> {
-        let model = self.model.take().ok_or_else(|| missing("model"))?;
-        let at = |tensor| place(step, Phase::Input, tensor);
-        let layout = InputLayout::features(&self.config)?;
-        let features = input::recv(&mut self.side, at(FEATURES), layout, rows)?.transposed();
-        let widths = self.side.widths.forward(0);
-        send_factor(&mut self.side, at(ALONG_ROWS), widths.to_key_slot_bits(), &features.negated())?;
-        let (slot_bits, inputs) = (widths.to_cloud_slot_bits(), features.rows());
-        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), slot_bits, inputs, rows)?;
-        let forward = self.forward(step, &model, features, along_rows, Pass::Query)?;
-        self.model = Some(model);
-        let scores = forward.output().transposed();
-        let layout = ResultLayout::one_each(scores.values().len());
-        let (at, reading) = (place(step, Phase::KeySwitch, SCORES), (reader, Reading::Answers));
-        key_switch::answer(&mut self.side, at, &scores, layout, &self.config, reading)
-    }
-
     /// z = W a + b, ReLU on hidden layers, linear output.
-    fn forward(
+    pub(super) fn forward(
         &mut self,
         step: u64,
         model: &SharedModel,
@@ -316,7 +288,7 @@ fn recv_ahead(
 }
 
 impl Forward {
-    fn output(&self) -> &Share {
+    pub(super) fn output(&self) -> &Share {
         &self.activations[self.activations.len() - 1]
     }
 }

@@ -7,8 +7,9 @@
 
 use rug::Integer;
 
+use crate::container::SlotField;
 use crate::error::Error;
-use crate::paillier::{Ciphertexts, PaillierError, PublicKey, SlotLayout};
+use crate::paillier::{Ciphertexts, PaillierError, PublicKey};
 use crate::protocol::config::{JobConfig, Reading};
 use crate::protocol::message::{Operation, Place, recv_ciphertexts, send_ciphertexts};
 use crate::secret::SecretIntegers;
@@ -33,9 +34,9 @@ impl ResultLayout {
         Ok(ResultLayout(RowLayout::new(key_bits, RESULT_BITS.max(value_bits + 2), count)?))
     }
 
-    /// A ciphertext a value, as the element-wise protocol has it.
-    pub(super) fn one_each(count: usize) -> Self {
-        ResultLayout(RowLayout { slots: SlotLayout { slot_bits: RESULT_BITS, slots: 1 }, columns: count })
+    /// How a file describes it.
+    pub fn slots(&self) -> SlotField {
+        self.0.slot_field()
     }
 
     /// The values of opened plaintexts.
@@ -43,11 +44,7 @@ impl ResultLayout {
     /// # Errors
     /// If a plaintext is out of range: a value exceeds its declared bound by far.
     pub fn unpack(&self, opened: &[Integer]) -> Result<SecretIntegers, PaillierError> {
-        let half = Integer::from(1) << (self.0.slots.slot_bits - 1);
-        let offsets = self.0.pack(&Share::new(1, self.0.columns, (0..self.0.columns).map(|_| half.clone()).collect()));
-        let raised: SecretIntegers =
-            opened.iter().zip(&*offsets).map(|(o, offset)| Integer::from(o + offset)).collect();
-        Ok(self.0.unpack(&raised)?.values().iter().map(|value| Integer::from(value - &half)).collect())
+        self.0.slots.unpack_signed(opened, self.0.columns)
     }
 }
 

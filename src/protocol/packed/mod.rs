@@ -2,21 +2,30 @@
 //! plaintext.
 //!
 //! A tensor T is shared: T1 at P1, T2 = T + T1 at P2. Each operation is a file with both roles side by side: `product`,
-//! `comparison`, `gate`, `loss`, `refresh`, `input`, `key_switch`; `widths` derives every length. [`CloudServer`] (P1) and
-//! [`KeyServer`] (P2) run them in the order of the public [schedule](super::schedule). Whatever is known is sent before
-//! anything is waited for: a step with one hidden layer takes seven round trips.
+//! `comparison`, `gate`, `label`, `loss`, `refresh`, `input`, `key_switch`, `at_rest`; `widths` derives every length.
+//! [`CloudServer`] (P1) and [`KeyServer`] (P2) run them in the order of the public [schedule](super::schedule), and queries
+//! as `query` has it. Whatever is known is sent before anything is waited for: a step with one hidden layer takes seven
+//! round trips, each level of a label two.
 
+mod at_rest;
 mod cloud_server;
 mod comparison;
 mod gate;
 mod input;
 mod key_server;
 mod key_switch;
+mod label;
+#[cfg(test)]
+mod label_tests;
 mod loss;
 #[cfg(test)]
 mod operation_tests;
 mod product;
+mod query;
+#[cfg(test)]
+mod query_tests;
 mod refresh;
+mod replay;
 mod share;
 mod side;
 mod slots;
@@ -29,23 +38,20 @@ mod twin_tests;
 mod view_tests;
 mod widths;
 
+pub use at_rest::curve_layout;
 pub use cloud_server::CloudServer;
 pub use input::InputLayout;
 pub use key_server::KeyServer;
 pub use key_switch::ResultLayout;
+pub use query::answer_layout;
 
 use crate::error::Error;
-use crate::mask::Phase;
 
 use super::config::JobConfig;
-use super::message::Place;
 
 /// Tensors of a batch that share a phase with its features and targets: packed along the batch, along the features.
 const ALONG_ROWS: u16 = 2;
 const ALONG_FEATURES: u16 = 3;
-
-/// Where P2's share of the model travels when the job ends.
-const STORED_MODEL: Place = Place { step: u64::MAX, phase: Phase::Initial, layer: 0 };
 
 /// How the sum of squared differences over `rows` rows lies under a key of `key_bits` bits.
 ///

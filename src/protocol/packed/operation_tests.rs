@@ -21,8 +21,16 @@ fn job() -> JobConfig {
     JobConfig { protocol: Protocol::Packed, ..test_job("3,5,2", 20) }
 }
 
-/// Both servers do their part; what each ends with.
 fn in_parallel<A, B: Send>(
+    cloud: impl FnOnce(&mut Side) -> Result<A, Error>,
+    key: impl FnOnce(&mut Side) -> Result<B, Error> + Send,
+) -> (A, B) {
+    in_job(&job(), cloud, key)
+}
+
+/// Both servers of a job do their part; what each ends with.
+pub(super) fn in_job<A, B: Send>(
+    job: &JobConfig,
     cloud: impl FnOnce(&mut Side) -> Result<A, Error>,
     key: impl FnOnce(&mut Side) -> Result<B, Error> + Send,
 ) -> (A, B) {
@@ -30,18 +38,24 @@ fn in_parallel<A, B: Send>(
     let masks = || MaskSource::Private(MaskKey::from_os());
     std::thread::scope(|scope| {
         let other = scope.spawn(|| {
-            let mut server = KeyServer::connect(engine(2), key_end, &job(), server_key().clone(), masks()).unwrap();
+            let mut server = KeyServer::connect(engine(2), key_end, job, server_key().clone(), masks()).unwrap();
             key(&mut server.side).unwrap()
         });
         let (public, own) = (server_key().public_key(), cloud_key().clone());
-        let mut server = CloudServer::connect(engine(2), cloud_end, &job(), public, own, masks()).unwrap();
+        let mut server = CloudServer::connect(engine(2), cloud_end, job, public, own, masks()).unwrap();
         let first = cloud(&mut server.side).unwrap();
         (first, other.join().unwrap())
     })
 }
 
 /// Values below 2^bits of either sign, the largest among them, and shares of them with |T1| < 2^share_bits.
-fn random(rng: &mut SeededRng, rows: usize, columns: usize, bits: u32, share_bits: u32) -> (Share, Share, Share) {
+pub(super) fn random(
+    rng: &mut SeededRng,
+    rows: usize,
+    columns: usize,
+    bits: u32,
+    share_bits: u32,
+) -> (Share, Share, Share) {
     let largest: Integer = (Integer::from(1) << bits) - 1;
     let mut signed = |bits: u32| rng.integer(bits) - rng.integer(bits);
     let values = (0..rows * columns).map(|i| match i % 4 {

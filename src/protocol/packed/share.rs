@@ -47,6 +47,12 @@ impl Share {
         Share::new(self.columns, self.rows, (0..self.values.len()).map(element).collect())
     }
 
+    /// The values of all `shares` in one row.
+    pub fn in_one_row<'a>(shares: impl IntoIterator<Item = &'a Share>) -> Share {
+        let values: SecretIntegers = shares.into_iter().flat_map(Share::values).cloned().collect();
+        Share::new(1, values.len(), values)
+    }
+
     /// All values in one row.
     pub fn flat(&self) -> Share {
         Share::new(1, self.values.len(), self.values.clone())

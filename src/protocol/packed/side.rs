@@ -15,6 +15,7 @@ use crate::protocol::message::{Operation, Place, recv_ciphertexts, recv_integers
 use crate::rng::SecureRng;
 use crate::secret::SecretIntegers;
 
+use super::replay::ReplayRecord;
 use super::share::Share;
 use super::slots::RowLayout;
 use super::widths::Widths;
@@ -35,6 +36,8 @@ pub(super) struct Side {
     pub widths: Widths,
     pub masks: MaskKey,
     pub rng: SecureRng,
+    /// What it was shown in this session.
+    pub seen: ReplayRecord,
     #[cfg(test)]
     pub witness: super::test_run::Witness,
 }
@@ -66,6 +69,7 @@ impl Side {
             widths,
             masks,
             rng: SecureRng::from_os(),
+            seen: ReplayRecord::default(),
             #[cfg(test)]
             witness: super::test_run::Witness::default(),
         })
@@ -151,6 +155,7 @@ impl Side {
         let key = self.own.public_key().clone();
         let ciphertexts = recv_ciphertexts(&mut self.channel, &self.engine, place, operation, &key, count)?;
         let opened: SecretIntegers = self.own.decrypt_many(&self.engine, &ciphertexts)?.into_iter().collect();
+        self.require_new_or_same(place, operation, &opened)?;
         #[cfg(test)]
         self.witness.received.push((place, operation, ciphertexts));
         Ok(opened)
@@ -222,7 +227,16 @@ impl Side {
         max_bits: u32,
     ) -> Result<Share, Error> {
         let values = recv_integers(&mut self.channel, place, operation, rows * columns, max_bits)?;
+        self.require_new_or_same(place, operation, &values)?;
         Ok(Share::new(rows, columns, values))
+    }
+
+    /// Refuses a position that comes again with other values (rule 3).
+    fn require_new_or_same(&mut self, place: Place, operation: Operation, values: &[Integer]) -> Result<(), Error> {
+        if self.seen.admit(place, operation, values) {
+            return Ok(());
+        }
+        Err(ProtocolError::Replayed { peer: self.channel.peer(), place: place.to_string() }.into())
     }
 
     fn out_of_range(&self, place: Place, element: usize, value_bits: u32) -> Error {

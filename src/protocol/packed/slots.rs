@@ -4,6 +4,7 @@
 use rug::Integer;
 
 use crate::arith::{Engine, Exponents};
+use crate::container::SlotField;
 use crate::error::Error;
 use crate::paillier::{Ciphertexts, PaillierError, SlotLayout};
 use crate::secret::SecretIntegers;
@@ -21,6 +22,11 @@ impl RowLayout {
     /// As many slots as the key holds.
     pub fn new(key_bits: u32, slot_bits: u32, columns: usize) -> Result<Self, PaillierError> {
         Ok(RowLayout { slots: SlotLayout::for_key(key_bits, slot_bits)?, columns })
+    }
+
+    /// How a file describes it.
+    pub fn slot_field(&self) -> SlotField {
+        SlotField { slot_bits: self.slots.slot_bits, slots: self.slots.slots }
     }
 
     /// Plaintexts a row.

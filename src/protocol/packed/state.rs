@@ -64,9 +64,7 @@ impl SharedModel {
 
     /// All parameters in one row: weights and biases, layer by layer.
     pub fn flat(&self) -> Share {
-        let tensors = self.weights.iter().zip(&self.biases).flat_map(|(weights, biases)| [weights, biases]);
-        let values: crate::secret::SecretIntegers = tensors.flat_map(|share| share.values()).cloned().collect();
-        Share::new(1, values.len(), values)
+        Share::in_one_row(self.weights.iter().zip(&self.biases).flat_map(|(weights, biases)| [weights, biases]))
     }
 
     /// The inverse of [`SharedModel::flat`].

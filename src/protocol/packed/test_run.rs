@@ -80,7 +80,8 @@ impl Witness {
     }
 
     pub fn span_bits(&self, place: Place, span_bits: u32) -> u32 {
-        let short = self.fault == Some(Fault::ShortGateMask) && place.phase == Phase::Gate;
+        let gates = [Phase::Gate, Phase::LabelValue, Phase::LabelIndex];
+        let short = self.fault == Some(Fault::ShortGateMask) && gates.contains(&place.phase);
         if short { span_bits - 36 } else { span_bits }
     }
 

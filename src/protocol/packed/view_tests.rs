@@ -149,7 +149,7 @@ impl View {
 }
 
 /// `seen` is the other's recorded masks plus `hidden`, which are within the bound that the masks were drawn for.
-fn masked(
+pub(super) fn masked(
     drawer: &Witness,
     place: Place,
     purpose: Purpose,
@@ -174,7 +174,7 @@ fn masked(
 }
 
 /// Masks are in the range of rule 2, fill it, and none comes twice.
-fn check_masks(witness: &Witness) -> Result<(), String> {
+pub(super) fn check_masks(witness: &Witness) -> Result<(), String> {
     let mut seen = HashSet::new();
     let mut top_bits: HashMap<(Phase, u32), (usize, usize)> = HashMap::new();
     for drawn in &witness.drawn {
@@ -206,7 +206,7 @@ fn check_masks(witness: &Witness) -> Result<(), String> {
 }
 
 /// What arrives is what its sender computed times something fresh, of at least E + T + sigma bits of h's exponent.
-fn check_randomizers(sender: &Witness, receiver: &Witness) -> Result<(), String> {
+pub(super) fn check_randomizers(sender: &Witness, receiver: &Witness) -> Result<(), String> {
     let mut fresh = HashSet::new();
     for (place, operation, before, bits) in &sender.results {
         let (.., after) = receiver.received.iter().find(|(at, op, _)| (at, op) == (place, operation)).unwrap();

@@ -8,11 +8,17 @@
 //! weighted sum z             S_z = max(products - f, weights) + sigma + 2     quotient plus bias
 //! error at the output        S = max(S_z, S(target)) + 1                      z minus target
 //! error carried back         S = products - f + sigma + 1
+//! label, level l             S = max(S_z, max(activations + 1, index) + sigma + 1) + 1 + ceil(log2(l + 1))
 //! ```
+//!
+//! A candidate of level l of the tournament for a label is a score, or an index, plus at most l gated differences, each
+//! below 2 to that maximum; what is compared and gated is the difference of two candidates. All levels are as wide as the
+//! last, which is level ceil(log2 classes) - 1.
 //!
 //! A share that may be negative is raised by 2^S before it is an exponent, which then has S + 1 bits.
 
 use crate::error::Error;
+use crate::mask::Phase;
 use crate::mlp::{BoundName, TrainingPlan};
 use crate::protocol::ProtocolError;
 use crate::protocol::bounds::Bounds;
@@ -87,7 +93,9 @@ impl Widths {
         let loss_bits = self.masked_slot_bits(self.bounds.loss_bits(rows));
         products
             .flat_map(|product| [product.to_cloud_slot_bits(), product.to_key_slot_bits()])
-            .chain([self.gate_slot_bits(), self.compare_slot_bits(), loss_bits])
+            .chain([Phase::Gate, Phase::LabelValue].map(|phase| self.gate_slot_bits(phase)))
+            .chain([Phase::Compare, Phase::LabelCompare].map(|phase| self.compare_slot_bits(phase)))
+            .chain([loss_bits])
             .max()
             .unwrap_or(0)
     }
@@ -142,19 +150,22 @@ impl Widths {
         if self.plan.layers.is_output(layer) { self.output_delta_share() } else { self.fresh(self.delta_bits()) }
     }
 
-    /// The larger S of both gates: they share slots, order and offset.
-    pub fn gate_share(&self) -> u32 {
-        self.sum_share().max(self.carried_share())
+    /// The larger S of both gates, of a layer or of a level: they share slots, order and offset.
+    pub fn gate_share(&self, phase: Phase) -> u32 {
+        match phase {
+            Phase::LabelValue | Phase::LabelIndex => self.label_share(),
+            _ => self.sum_share().max(self.carried_share()),
+        }
     }
 
     /// Slots of a gate: S + sigma + 4.
-    pub fn gate_slot_bits(&self) -> u32 {
-        self.gate_share() + self.sigma() + 4
+    pub fn gate_slot_bits(&self, phase: Phase) -> u32 {
+        self.gate_share(phase) + self.sigma() + 4
     }
 
     /// |U + M - tau Y1 + m| is below 2 to this: U + M < 2^(S + sigma + 3), m < 2^(value_bits + sigma + 1).
-    pub fn gate_reply_bits(&self, value_bits: u32) -> u32 {
-        (self.gate_share() + self.sigma() + 3).max(self.fresh(value_bits)) + 1
+    pub fn gate_reply_bits(&self, phase: Phase, value_bits: u32) -> u32 {
+        (self.gate_share(phase) + self.sigma() + 3).max(self.fresh(value_bits)) + 1
     }
 
     /// Slots of values under fresh masks.
@@ -173,9 +184,36 @@ impl Widths {
         self.delta_share(layer) + ceil_log2(rows)
     }
 
+    /// Bound of what is compared with 0.
+    pub fn compared_bits(&self, phase: Phase) -> u32 {
+        if phase == Phase::LabelCompare { self.score_difference_bits() } else { self.bounds.compared_bits() }
+    }
+
+    /// S of what is compared with 0.
+    pub fn compared_share(&self, phase: Phase) -> u32 {
+        if phase == Phase::LabelCompare { self.label_share() } else { self.sum_share() }
+    }
+
     /// Slots of a comparison hold s (rho (2 Y - 1) + u) + 2^(w - 1), |..| < 2^(b + 2 + FACTOR_BITS).
-    pub fn compare_slot_bits(&self) -> u32 {
-        self.bounds.compared_bits() + 2 + FACTOR_BITS + 1
+    pub fn compare_slot_bits(&self, phase: Phase) -> u32 {
+        self.compared_bits(phase) + 2 + FACTOR_BITS + 1
+    }
+
+    /// Bound of the difference of two scores.
+    pub fn score_difference_bits(&self) -> u32 {
+        self.bounds.score_bits() + 1
+    }
+
+    /// Bound of the index of a class, and of the difference of two.
+    pub fn index_bits(&self) -> u32 {
+        ceil_log2(self.plan.layers.outputs())
+    }
+
+    /// S of the differences that the tournament for a label compares and gates.
+    pub fn label_share(&self) -> u32 {
+        let gated = self.fresh(self.score_difference_bits().max(self.index_bits()));
+        let levels = ceil_log2(self.plan.layers.outputs()) as usize;
+        self.sum_share().max(gated) + 1 + ceil_log2(levels)
     }
 
     /// W a.
@@ -339,9 +377,13 @@ mod tests {
 
     #[test]
     fn gates_fit_their_slots_exponents_and_replies() {
-        for widths in jobs() {
-            let share_bits = widths.gate_share();
-            let value_bits = widths.delta_bits().max(widths.plan.bounds.activations);
+        let wider = |widths: &Widths| widths.delta_bits().max(widths.plan.bounds.activations);
+        let of_label = |widths: &Widths| widths.score_difference_bits().max(widths.index_bits());
+        for (phase, widths, value_bits) in jobs().flat_map(|widths| {
+            let (layer, label) = (wider(&widths), of_label(&widths));
+            [(Phase::Gate, widths.clone(), layer), (Phase::LabelValue, widths, label)]
+        }) {
+            let share_bits = widths.gate_share(phase);
             for (first, second, tau, beta) in (0..16).map(|i| {
                 let share = |i: usize| extremes(share_bits)[i & 1].clone();
                 (share(i), share(i >> 1), (i >> 2 & 1) as i32, (i >> 3) as i32)
@@ -357,9 +399,9 @@ mod tests {
                 assert!(mixed.significant_bits() <= share_bits + 1);
                 for (mask, refresh) in masks(&widths, share_bits + 1).iter().zip(masks(&widths, value_bits)) {
                     let opened = Integer::from(&mixed + mask);
-                    assert_fills_slots(&opened, widths.gate_slot_bits());
+                    assert_fills_slots(&opened, widths.gate_slot_bits(phase));
                     let reply = opened - Integer::from(&first * tau) + refresh;
-                    assert!(reply.significant_bits() <= widths.gate_reply_bits(value_bits));
+                    assert!(reply.significant_bits() <= widths.gate_reply_bits(phase, value_bits));
                 }
             }
         }
@@ -367,10 +409,10 @@ mod tests {
 
     #[test]
     fn comparisons_fit_their_slots() {
-        for widths in jobs() {
-            let slot_bits = widths.compare_slot_bits();
+        for (widths, phase) in jobs().flat_map(|w| [(w.clone(), Phase::Compare), (w, Phase::LabelCompare)]) {
+            let slot_bits = widths.compare_slot_bits(phase);
             let largest: Integer = power(FACTOR_BITS) - 1;
-            for value in extremes(widths.bounds.compared_bits()) {
+            for value in extremes(widths.compared_bits(phase)) {
                 for (sign, offset) in [(1, -1), (1, 1), (-1, -1), (-1, 1)] {
                     let offset = Integer::from(&largest - 1) * offset;
                     let plain = (&largest * (Integer::from(&value * 2u32) - 1) + offset) * sign;
@@ -379,6 +421,32 @@ mod tests {
             }
             let exponent = power(EXPONENT_OFFSET_BITS) - Integer::from(&largest * 2u32);
             assert!(exponent > 0);
+        }
+    }
+
+    /// Every level takes the side that makes the longest share: scores, then gated differences on top.
+    #[test]
+    fn shares_of_a_tournament_stay_within_their_length() {
+        for (widths, classes) in jobs().flat_map(|widths| [1, 2, 3, 10, 1000].map(|classes| (widths.clone(), classes)))
+        {
+            let layers = crate::mlp::Layers::new(vec![3, classes]).unwrap();
+            let widths = Widths { plan: TrainingPlan { layers, ..widths.plan }, ..widths };
+            let largest_fresh = |value_bits: u32| widths.bounds.masked_limit(value_bits) - 1u32;
+            let score: Integer = power(widths.sum_share()) - 1;
+            for (first, gated_bits) in
+                [(score, widths.score_difference_bits()), (Integer::from(classes - 1), widths.index_bits())]
+            {
+                let mut candidate = first;
+                for _ in 0..widths.index_bits() {
+                    let difference = Integer::from(&candidate << 1u32);
+                    assert!(difference.significant_bits() <= widths.label_share(), "{classes} classes");
+                    candidate += largest_fresh(gated_bits);
+                }
+            }
+            let extremes = extremes(widths.bounds.score_bits());
+            let difference = Integer::from(&extremes[1] - &extremes[0]);
+            assert!(difference.significant_bits() <= widths.score_difference_bits());
+            assert!(Integer::from(classes - 1).significant_bits() <= widths.index_bits());
         }
     }
 

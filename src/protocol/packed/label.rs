@@ -1,0 +1,140 @@
+//! The label of each row by a tournament over the classes (protocol 4.5): arg max under encryption, ties to the lower index.
+//!
+//! In each level neighbouring candidates i < j of all rows meet: g = [Y_j - Y_i > 0] by the blinded comparison, and with it
+//!
+//! ```text
+//! winner's value = Y_i + g (Y_j - Y_i)        winner's index = i + g (j - i)
+//! ```
+//!
+//! by two gates that share E_1[tau + 1]. A candidate without a neighbour goes on as it is. Candidates keep their order, so a
+//! tie always stays with the lower index. A level takes two round trips; the last one has no use for its winner's value.
+
+use rug::Integer;
+
+use crate::error::Error;
+use crate::mask::Phase;
+use crate::protocol::element::place;
+
+use super::comparison::Blinds;
+use super::share::Share;
+use super::side::Side;
+use super::{comparison, gate};
+
+/// P1: its shares of the labels, \[1\]\[rows\], of scores \[classes\]\[rows\].
+pub(super) fn answer(side: &mut Side, step: u64, scores: &Share) -> Result<Share, Error> {
+    let index = |_: usize| Integer::new();
+    let mut candidates = Candidates::new(scores, index);
+    for level in 0.. {
+        let at = |phase| place(step, phase, level);
+        let Some(Differences { values, indexes }) = candidates.differences() else { break };
+        let blinds = Blinds::draw(side, at(Phase::LabelCompare), values.values().len());
+        let bits = blinds.bits();
+        gate::send_bits(side, at(Phase::LabelIndex), &bits)?;
+        gate::send_share(side, at(Phase::LabelIndex), &indexes, &bits)?;
+        if !candidates.is_final() {
+            gate::send_share(side, at(Phase::LabelValue), &values, &bits)?;
+        }
+        comparison::answer(side, at(Phase::LabelCompare), &values, &blinds)?;
+
+        let (index_bits, value_bits) = (side.widths.index_bits(), side.widths.score_difference_bits());
+        let gated_indexes = gate::masks(side, at(Phase::LabelIndex), &indexes, index_bits);
+        gate::answer(side, at(Phase::LabelIndex), &indexes, &bits, (&gated_indexes, index_bits))?;
+        let gated_values = match candidates.is_final() {
+            true => None,
+            false => {
+                let gated = gate::masks(side, at(Phase::LabelValue), &values, value_bits);
+                gate::answer(side, at(Phase::LabelValue), &values, &bits, (&gated, value_bits))?;
+                Some(gated)
+            }
+        };
+        candidates.advance(gated_values, &gated_indexes);
+    }
+    Ok(candidates.indexes)
+}
+
+/// P2: as [`answer`].
+pub(super) fn ask(side: &mut Side, step: u64, scores: &Share) -> Result<Share, Error> {
+    let mut candidates = Candidates::new(scores, Integer::from);
+    for level in 0.. {
+        let at = |phase| place(step, phase, level);
+        let Some(Differences { values, indexes }) = candidates.differences() else { break };
+        let count = values.values().len();
+        comparison::send_elements(side, at(Phase::LabelCompare), &values)?;
+        let their_bits = gate::recv_bits(side, at(Phase::LabelIndex), count)?;
+        let their_indexes = gate::recv_share(side, at(Phase::LabelIndex), count)?;
+        let their_values = match candidates.is_final() {
+            true => None,
+            false => Some(gate::recv_share(side, at(Phase::LabelValue), count)?),
+        };
+        let bits = comparison::finish(side, at(Phase::LabelCompare), &values)?;
+        let index_masks = gate::mix(side, at(Phase::LabelIndex), &indexes, &bits, (&their_bits, &their_indexes))?;
+        let value_masks = their_values
+            .map(|theirs| gate::mix(side, at(Phase::LabelValue), &values, &bits, (&their_bits, &theirs)))
+            .transpose()?;
+
+        let (index_bits, value_bits) = (side.widths.index_bits(), side.widths.score_difference_bits());
+        let gated_indexes = gate::finish(side, at(Phase::LabelIndex), &indexes, &bits, &index_masks, index_bits)?;
+        let gated_values = value_masks
+            .map(|masks| gate::finish(side, at(Phase::LabelValue), &values, &bits, &masks, value_bits))
+            .transpose()?;
+        candidates.advance(gated_values, &gated_indexes);
+    }
+    Ok(candidates.indexes)
+}
+
+/// A server's shares of who is still in the tournament, \[candidates\]\[rows\].
+struct Candidates {
+    /// Their scores; stale once there is one candidate.
+    values: Share,
+    /// Their classes.
+    indexes: Share,
+}
+
+/// j less i for each pair of neighbours, \[pairs\]\[rows\].
+struct Differences {
+    values: Share,
+    indexes: Share,
+}
+
+impl Candidates {
+    /// All classes; `index` is this server's share of a class's index, which is public.
+    fn new(scores: &Share, index: impl Fn(usize) -> Integer) -> Self {
+        let indexes = scores.map(|element, _| index(element / scores.columns().max(1)));
+        Candidates { values: scores.clone(), indexes }
+    }
+
+    /// Whether the next level is the last.
+    fn is_final(&self) -> bool {
+        self.indexes.rows() == 2
+    }
+
+    /// None when the tournament is over.
+    fn differences(&self) -> Option<Differences> {
+        let difference = |share: &Share| every_second(share, 1).minus(&every_second(share, 0));
+        let over = self.indexes.rows() < 2;
+        (!over).then(|| Differences { values: difference(&self.values), indexes: difference(&self.indexes) })
+    }
+
+    /// The winners, and the one without a neighbour.
+    fn advance(&mut self, gated_values: Option<Share>, gated_indexes: &Share) {
+        if let Some(gated) = &gated_values {
+            self.values = winners(&self.values, gated);
+        }
+        self.indexes = winners(&self.indexes, gated_indexes);
+    }
+}
+
+/// The lower (0) or upper (1) candidate of each pair.
+fn every_second(share: &Share, which: usize) -> Share {
+    let pairs = share.rows() / 2;
+    let values = (0..pairs).flat_map(|pair| share.row(2 * pair + which)).cloned().collect();
+    Share::new(pairs, share.columns(), values)
+}
+
+fn winners(share: &Share, gated: &Share) -> Share {
+    let winners = every_second(share, 0).plus(gated);
+    let left_over = 2 * winners.rows()..share.rows();
+    let rows = winners.rows() + left_over.len();
+    let values = winners.values().iter().chain(left_over.flat_map(|row| share.row(row))).cloned().collect();
+    Share::new(rows, share.columns(), values)
+}
