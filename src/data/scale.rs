@@ -25,6 +25,11 @@ pub enum ScalingKind {
     Identity,
 }
 
+impl ScalingKind {
+    /// Pixels of a byte each, to [0, 1].
+    pub const PIXELS: ScalingKind = ScalingKind::Divide { divisor: 255.0 };
+}
+
 /// How to scale, with what was fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
