@@ -70,7 +70,35 @@ fn a_pair_of_files_is_trained_on_and_equals_its_twin() {
     };
     assert_eq!((&summary("whole")["train_rows"], &summary("part")["train_rows"]), (&19.into(), &12.into()));
     assert_eq!(summary("whole")["inputs"], "pixels");
+    assert!(summary("whole")["static_bytes"].as_u64().unwrap() > 0);
     assert_eq!(summary("whole")["class_names"], serde_json::json!(["0", "1"]));
+}
+
+#[test]
+fn static_ciphertexts_on_disk_give_the_same_model_and_go_away() {
+    let folder = folder();
+    let train =
+        format!("train --data images,labels --layers 4,3,2 --protocol packed --batch 5 --epochs 2 --seed 3 {WEAK}");
+    let model = |flags: &str, name: &str| {
+        let (_, stderr) = succeeds(folder.path(), &format!("{train} {flags} --store {name} --out {name}-figures"));
+        let decrypt =
+            format!("decrypt --key {name}/p2/P2.key --in {name}/p1/model.enc --layers 4,3,2 --out {name}.json");
+        succeeds(folder.path(), &decrypt);
+        (fs::read_to_string(folder.path().join(format!("{name}.json"))).unwrap(), stderr)
+    };
+    let (in_memory, stderr) = model("", "memory");
+    // 19 rows, of which the last batch has 4.
+    assert!(stderr.contains("static ciphertexts: 4 batches of at most") && stderr.contains("in memory"), "{stderr}");
+    let (on_disk, stderr) = model("--static-dir scratch --drop-last", "dropped");
+    assert!(stderr.contains("static ciphertexts: 3 batches x") && stderr.contains("in scratch until"), "{stderr}");
+    assert_ne!(in_memory, on_disk, "other batches");
+    let (on_disk, _) = model("--static-dir scratch", "disk");
+    assert_eq!(in_memory, on_disk);
+    assert_eq!(fs::read_dir(folder.path().join("scratch")).unwrap().count(), 0, "nothing is left");
+
+    fs::create_dir(folder.path().join("scratch/static-p1")).unwrap();
+    fails(folder.path(), &format!("{train} --static-dir scratch --out o"), 2, &["static-p1 exists", "remove it"]);
+    assert!(folder.path().join("scratch/static-p1").exists(), "it is not this training's");
 }
 
 #[test]

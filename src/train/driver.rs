@@ -1,5 +1,6 @@
 //! Runs the schedule: P2 on a thread of its own, P1 and then the user on this one.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::arith::Engine;
@@ -11,6 +12,7 @@ use crate::net::{Channel, Traffic};
 use crate::paillier::SecretKey;
 use crate::protocol::config::{JobConfig, Reader};
 use crate::protocol::element::{EncryptedModel, MaskSource, PoolOptions};
+use crate::protocol::packed::StaticSize;
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::{self, Activity};
 
@@ -42,6 +44,8 @@ pub struct TrainJob {
     pub with_twin: bool,
     /// Test rows to classify under encryption at the end; none without rows in the clear.
     pub classify_rows: usize,
+    /// Where each server makes a folder for its static ciphertexts, which goes away at the end; none keeps them in memory.
+    pub static_folder: Option<PathBuf>,
 }
 
 /// What came out.
@@ -61,6 +65,8 @@ pub struct Outcome {
     /// Bytes of the set-up, both ways: the user's ciphertexts, and what the servers exchanged before the first step or
     /// for data that they use for the first time.
     pub setup_bytes: u64,
+    /// Static ciphertexts of both servers, in memory or on disk.
+    pub static_bytes: u64,
     /// Reading the model, evaluating and classifying.
     pub evaluation: Duration,
     /// Randomisers that lay ready when the clock of the steps started.
@@ -92,21 +98,32 @@ pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Er
         activities.push(Activity::Classify { query: 0, rows: classify_rows });
     }
     observer.event(Event::Planned { activities: &activities });
+    let size = StaticSize::of_training(&job.config)?;
+    let static_folder = job.static_folder.as_deref();
+    if size.batches > 0 {
+        observer.event(Event::StaticCiphertexts { size, folder: static_folder });
+    }
 
     let (engine, config, server_key) = (job.engine.clone(), job.config.clone(), job.server_key.clone());
     let (activities, key_masks) = (&activities, mask_source(job.seed, "P2"));
     run_both(
         |channel| {
-            let mut run = Run::start(&job, &batches, channel, observer)?;
+            let mut run = Run::start(&job, &batches, channel, observer, size.bytes)?;
             activities.iter().try_for_each(|activity| run.play(*activity))?;
             run.finish()
         },
         move |channel| {
             let mut server = Key::connect(&engine, channel, &config, server_key, key_masks)?;
+            static_folder.map_or(Ok(()), |folder| server.keep_static_in(&static_folder_of(folder, "p2")))?;
             activities.iter().try_for_each(|activity| server.run(*activity, &owner_key))?;
             server.store_model()
         },
     )
+}
+
+/// A folder of its own for each server.
+fn static_folder_of(folder: &Path, party: &str) -> PathBuf {
+    folder.join(format!("static-{party}"))
 }
 
 fn mask_source(seed: Option<u64>, party: &str) -> MaskSource {
@@ -133,6 +150,7 @@ struct Run<'a> {
     phases: Vec<(&'static str, Duration)>,
     setup: Duration,
     setup_bytes: u64,
+    static_bytes: u64,
     pool_level_start: usize,
     evaluation: Duration,
     twin_equal: bool,
@@ -160,17 +178,20 @@ impl<'a> Run<'a> {
         batches: &'a Batches,
         channel: Channel,
         observer: &'a mut dyn Observer,
+        static_bytes: u64,
     ) -> Result<Self, Error> {
         let started = Instant::now();
         let masks = mask_source(job.seed, "P1");
         let server_key = job.server_key.public_key();
         let mut server = Cloud::connect(&job.engine, channel, &job.config, server_key, masks, job.pool)?;
+        job.static_folder.as_deref().map_or(Ok(()), |folder| server.keep_static_in(&static_folder_of(folder, "p1")))?;
         let sent = submit(job, &mut server, observer)?;
         Ok(Run {
             job,
             batches,
             observer,
             setup_bytes: sent + both_ways(&server.traffic()),
+            static_bytes,
             server,
             open: None,
             epoch: EpochSoFar::default(),
@@ -341,6 +362,7 @@ impl<'a> Run<'a> {
             epoch_times: self.epoch_times,
             setup: self.setup,
             setup_bytes: self.setup_bytes,
+            static_bytes: self.static_bytes,
             evaluation: self.evaluation,
             pool_counts: (pool.hits, pool.misses),
             twin_equal,
@@ -356,9 +378,8 @@ fn submit(job: &TrainJob, server: &mut Cloud, observer: &mut dyn Observer) -> Re
     match &job.data {
         JobData::Encrypted(rows) => server.submit_encrypted(&job.engine, rows),
         JobData::Plain(data) => {
-            let layers = &job.config.plan.layers;
-            observer.event(Event::Encrypting { values: data.train.rows() * (layers.inputs() + layers.outputs()) });
-            server.submit_plain(&job.owner, &data.train)
+            let rows = data.train.rows();
+            server.submit_plain(&job.owner, &data.train, |done| observer.event(Event::Encrypting { done, rows }))
         }
     }
 }

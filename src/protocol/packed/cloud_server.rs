@@ -1,6 +1,6 @@
 //! P1 of the packed protocol: holds the users' ciphertexts, the shares T1 and its masks, and a key pair for masks only.
 
-use std::collections::HashMap;
+use std::path::Path;
 
 use subtle::Choice;
 
@@ -29,6 +29,7 @@ use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
+use super::static_store::StaticStore;
 use super::widths::Widths;
 use super::{ALONG_FEATURES, ALONG_ROWS, STORED_MODEL, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
@@ -38,7 +39,7 @@ pub struct CloudServer {
     config: JobConfig,
     batches: Batches,
     submitted: Option<(Ciphertexts, Ciphertexts)>,
-    fresh: HashMap<usize, StaticBatch>,
+    pub(super) fresh: StaticStore,
     model: Option<SharedModel>,
     loss: Option<Share>,
 }
@@ -89,7 +90,7 @@ impl CloudServer {
             config: config.clone(),
             batches: config.batches()?,
             submitted: None,
-            fresh: HashMap::new(),
+            fresh: StaticStore::default(),
             model: None,
             loss: None,
         })
@@ -98,6 +99,14 @@ impl CloudServer {
     /// Takes over the users' training rows, packed as [`InputLayout`] has it: features and one-hot targets.
     pub fn submit(&mut self, features: Ciphertexts, targets: Ciphertexts) {
         self.submitted = Some((features, targets));
+    }
+
+    /// Keeps the static ciphertexts of batches in `folder` instead of memory, until this server is dropped.
+    ///
+    /// # Errors
+    /// If there is such a folder already, or it cannot be made.
+    pub fn keep_static_in(&mut self, folder: &Path) -> Result<(), Error> {
+        self.fresh.move_to(folder)
     }
 
     /// What went over the channel so far.
@@ -128,8 +137,8 @@ impl CloudServer {
         send_factor(side, at(ALONG_FEATURES), gradient.to_cloud_slot_bits(), &by_row)?;
         let along_rows = recv_factor(side, at(ALONG_ROWS), forward.to_key_slot_bits(), inputs, rows)?;
         let along_features = recv_factor(side, at(ALONG_FEATURES), gradient.to_key_slot_bits(), rows, inputs)?;
-        self.fresh.insert(batch, StaticBatch { features, targets, along_rows, along_features });
-        Ok(())
+        let (bits, kept) = (side.widths.static_shares(), StaticBatch { features, targets, along_rows, along_features });
+        self.fresh.insert(&side.engine, batch, kept, bits)
     }
 
     /// Its addend is its share, P2's addend the other: nobody knows the sum, and nothing travels.
@@ -142,7 +151,7 @@ impl CloudServer {
     /// One training step on batch number `batch`.
     pub fn step(&mut self, step: u64, batch: usize) -> Result<PhaseTimes, Error> {
         let mut clock = PhaseClock::start();
-        let fixed = self.fresh.get(&batch).ok_or_else(|| missing("shared batch"))?.clone();
+        let fixed = self.fresh.load(&self.side.engine, batch)?;
         let mut model = self.model.take().ok_or_else(|| missing("model"))?;
 
         let mut forward = self.forward(step, &model, fixed.features, fixed.along_rows, Pass::Training, &mut clock)?;

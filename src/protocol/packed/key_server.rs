@@ -1,7 +1,7 @@
 //! P2 of the packed protocol: holds the private key of the data, the shares T2 and masks of its own. It follows the public
 //! schedule, so every count, divisor and bound is its own knowledge, never P1's word.
 
-use std::collections::HashMap;
+use std::path::Path;
 
 use subtle::Choice;
 
@@ -25,6 +25,7 @@ use super::share::Share;
 use super::side::Side;
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
+use super::static_store::StaticStore;
 use super::widths::Widths;
 use super::{ALONG_FEATURES, ALONG_ROWS, STORED_MODEL, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
@@ -33,7 +34,7 @@ pub struct KeyServer {
     pub(super) side: Side,
     config: JobConfig,
     batches: Batches,
-    fresh: HashMap<usize, StaticBatch>,
+    pub(super) fresh: StaticStore,
     model: Option<SharedModel>,
     loss: Option<Share>,
 }
@@ -77,7 +78,15 @@ impl KeyServer {
             witness: super::test_run::Witness::default(),
         };
         let batches = config.batches()?;
-        Ok(KeyServer { side, config: config.clone(), batches, fresh: HashMap::new(), model: None, loss: None })
+        Ok(KeyServer { side, config: config.clone(), batches, fresh: StaticStore::default(), model: None, loss: None })
+    }
+
+    /// Keeps the static ciphertexts of batches in `folder` instead of memory, until this server is dropped.
+    ///
+    /// # Errors
+    /// If there is such a folder already, or it cannot be made.
+    pub fn keep_static_in(&mut self, folder: &Path) -> Result<(), Error> {
+        self.fresh.move_to(folder)
     }
 
     /// Plays its part of one activity; results go to `reader` if the job allows it.
@@ -119,8 +128,8 @@ impl KeyServer {
         send_factor(side, at(ALONG_FEATURES), gradient.to_key_slot_bits(), &by_row.negated())?;
         let along_rows = recv_factor(side, at(ALONG_ROWS), forward.to_cloud_slot_bits(), inputs, rows)?;
         let along_features = recv_factor(side, at(ALONG_FEATURES), gradient.to_cloud_slot_bits(), rows, inputs)?;
-        self.fresh.insert(batch, StaticBatch { features, targets, along_rows, along_features });
-        Ok(())
+        let (bits, kept) = (side.widths.static_shares(), StaticBatch { features, targets, along_rows, along_features });
+        self.fresh.insert(&side.engine, batch, kept, bits)
     }
 
     fn initial_weights(&mut self) -> Result<(), Error> {
@@ -130,7 +139,7 @@ impl KeyServer {
     }
 
     fn step(&mut self, step: u64, batch: usize) -> Result<(), Error> {
-        let fixed = self.fresh.get(&batch).ok_or_else(|| missing("shared batch"))?.clone();
+        let fixed = self.fresh.load(&self.side.engine, batch)?;
         let mut model = self.model.take().ok_or_else(|| missing("model"))?;
         let mut forward = self.forward(step, &model, fixed.features, fixed.along_rows, Pass::Training)?;
         forward.along_features.insert(0, fixed.along_features);

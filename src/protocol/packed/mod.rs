@@ -21,6 +21,8 @@ mod share;
 mod side;
 mod slots;
 mod state;
+mod static_size;
+mod static_store;
 #[cfg(test)]
 mod test_run;
 #[cfg(test)]
@@ -33,6 +35,7 @@ pub use cloud_server::CloudServer;
 pub use input::InputLayout;
 pub use key_server::KeyServer;
 pub use key_switch::ResultLayout;
+pub use static_size::StaticSize;
 
 use crate::error::Error;
 use crate::mask::Phase;
