@@ -88,7 +88,12 @@ impl Scaler {
         let columns = table.columns();
         let values =
             table.values.iter().enumerate().map(|(index, value)| self.scale(*value, index % columns)).collect();
-        Ok(Table { values, ..table.clone() })
+        Ok(Table {
+            name: table.name.clone(),
+            feature_names: table.feature_names.clone(),
+            values,
+            source_rows: table.source_rows.clone(),
+        })
     }
 
     /// The scaler as JSON text.

@@ -35,7 +35,7 @@ pub struct Summary<P = SummaryParameters> {
     pub phase_ms: BTreeMap<String, f64>,
     /// Time of the steps of each epoch in order.
     pub epoch_seconds: Vec<f64>,
-    /// Time before the first step: keys, tables, encryption and upload of the data.
+    /// Time before the first step: keys, tables, encryption and upload of the data; and of encryption that comes later.
     pub setup_seconds: f64,
     /// Traffic before the first step, and of static ciphertexts whenever they are made.
     pub setup_bytes: u64,

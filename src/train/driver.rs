@@ -10,7 +10,7 @@ use crate::mlp::metrics::{correct, labels_of, mean_loss};
 use crate::mlp::{Batches, FixedModel, FloatNetwork, Twin, twin};
 use crate::net::{Channel, Traffic};
 use crate::paillier::SecretKey;
-use crate::protocol::config::{JobConfig, Reader};
+use crate::protocol::config::{JobConfig, Protocol, Reader};
 use crate::protocol::element::{EncryptedModel, MaskSource, PoolOptions};
 use crate::protocol::packed::StaticSize;
 use crate::protocol::rounding::MaskRounding;
@@ -44,7 +44,7 @@ pub struct TrainJob {
     pub with_twin: bool,
     /// Test rows to classify under encryption at the end; none without rows in the clear.
     pub classify_rows: usize,
-    /// Where each server makes a folder for its static ciphertexts, which goes away at the end; none keeps them in memory.
+    /// Where each server makes a folder for its static ciphertexts, which goes away at the end; none: in memory.
     pub static_folder: Option<PathBuf>,
 }
 
@@ -60,7 +60,7 @@ pub struct Outcome {
     pub phases: Vec<(&'static str, Duration)>,
     /// Wall time of each epoch's steps.
     pub epoch_times: Vec<Duration>,
-    /// Encrypting the rows and the initial weights.
+    /// Encrypting the rows, whenever that is, and the initial weights.
     pub setup: Duration,
     /// Bytes of the set-up, both ways: the user's ciphertexts, and what the servers exchanged before the first step or
     /// for data that they use for the first time.
@@ -218,6 +218,8 @@ impl<'a> Run<'a> {
                 self.setup_bytes += both_ways(&self.server.traffic().since(&before));
             }
             Activity::RefreshBatch { batch } => {
+                self.submit_batch(batch)?;
+                let (started, before) = (Instant::now(), self.server.traffic());
                 self.server.refresh_batch(batch)?;
                 self.lazy_time += started.elapsed();
                 self.setup_bytes += both_ways(&self.server.traffic().since(&before));
@@ -231,6 +233,18 @@ impl<'a> Run<'a> {
             self.evaluation += started.elapsed();
         }
         self.observer.event(Event::Done { activity, elapsed: started.elapsed() });
+        Ok(())
+    }
+
+    /// In the packed protocol the user encrypts a batch when it is used for the first time: the ciphertexts never lie in
+    /// memory all at once, and a short run does not wait for rows that it never uses. They are those that would have
+    /// been sent before, and making them is no part of the step.
+    fn submit_batch(&mut self, batch: usize) -> Result<(), Error> {
+        let (Some(data), Protocol::Packed) = (self.job.data.plain(), self.job.config.protocol) else { return Ok(()) };
+        let started = Instant::now();
+        let rows = data.train.select(&self.batches.members()[batch]);
+        self.setup_bytes += self.server.submit_batch(batch, &rows, &self.job.owner)?;
+        self.setup += started.elapsed();
         Ok(())
     }
 
@@ -373,10 +387,11 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The user's rows go to P1, encrypted; how many bytes that is.
+/// The user's rows go to P1, encrypted, unless they go batch by batch; how many bytes that is.
 fn submit(job: &TrainJob, server: &mut Cloud, observer: &mut dyn Observer) -> Result<u64, Error> {
     match &job.data {
         JobData::Encrypted(rows) => server.submit_encrypted(&job.engine, rows),
+        JobData::Plain(_) if job.config.protocol == Protocol::Packed => Ok(0),
         JobData::Plain(data) => {
             let rows = data.train.rows();
             server.submit_plain(&job.owner, &data.train, |done| observer.event(Event::Encrypting { done, rows }))

@@ -11,6 +11,7 @@ use crate::mlp::FixedModel;
 use crate::mlp::metrics::one_hot;
 use crate::net::{Channel, Traffic};
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::protocol::ProtocolError;
 use crate::protocol::config::{JobConfig, Protocol};
 use crate::protocol::element::{self, EncryptedModel, MaskSource, PhaseTimes, PoolOptions};
 use crate::protocol::packed::{self, InputLayout};
@@ -84,12 +85,7 @@ impl Cloud {
         mut progress: impl FnMut(usize),
     ) -> Result<u64, Error> {
         let layers = &self.config.plan.layers;
-        let per_row = match self.config.protocol {
-            Protocol::Element => layers.inputs() + layers.outputs(),
-            Protocol::Packed => {
-                InputLayout::features(&self.config)?.per_row() + InputLayout::targets(&self.config)?.per_row()
-            }
-        };
+        let per_row = layers.inputs() + layers.outputs();
         let (mut features, mut targets, mut done) = (Vec::new(), Vec::new(), 0);
         progress(0);
         while done < rows.rows() {
@@ -103,6 +99,19 @@ impl Cloud {
         let (features, targets) = (Ciphertexts::concat(&features)?, Ciphertexts::concat(&targets)?);
         let sent = (features.len() + targets.len()) * self.server_key.ciphertext_len_bytes();
         self.submit(features, targets);
+        Ok(sent as u64)
+    }
+
+    /// Takes over the rows of one batch, which `owner` encrypts; how many bytes that is. Only where the protocol takes
+    /// batches by themselves.
+    pub fn submit_batch(&mut self, batch: usize, rows: &LabelledRows, owner: &Owner) -> Result<u64, Error> {
+        let (features, targets) = self.encrypted(owner, rows, 0..rows.rows())?;
+        let CloudServer::Packed(server) = &mut self.server else {
+            let reason = "the element-wise protocol takes all rows at once".to_owned();
+            return Err(ProtocolError::Config { reason }.into());
+        };
+        let sent = (features.len() + targets.len()) * self.server_key.ciphertext_len_bytes();
+        server.submit_batch(batch, features, targets);
         Ok(sent as u64)
     }
 

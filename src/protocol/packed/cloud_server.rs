@@ -1,5 +1,6 @@
 //! P1 of the packed protocol: holds the users' ciphertexts, the shares T1 and its masks, and a key pair for masks only.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use subtle::Choice;
@@ -39,6 +40,8 @@ pub struct CloudServer {
     config: JobConfig,
     batches: Batches,
     submitted: Option<(Ciphertexts, Ciphertexts)>,
+    /// Batches that came by themselves, until they are shared.
+    submitted_batches: HashMap<usize, (Ciphertexts, Ciphertexts)>,
     pub(super) fresh: StaticStore,
     model: Option<SharedModel>,
     loss: Option<Share>,
@@ -90,6 +93,7 @@ impl CloudServer {
             config: config.clone(),
             batches: config.batches()?,
             submitted: None,
+            submitted_batches: HashMap::new(),
             fresh: StaticStore::default(),
             model: None,
             loss: None,
@@ -99,6 +103,11 @@ impl CloudServer {
     /// Takes over the users' training rows, packed as [`InputLayout`] has it: features and one-hot targets.
     pub fn submit(&mut self, features: Ciphertexts, targets: Ciphertexts) {
         self.submitted = Some((features, targets));
+    }
+
+    /// Takes over the rows of one batch in the order of its members, packed as [`CloudServer::submit`] has it.
+    pub fn submit_batch(&mut self, batch: usize, features: Ciphertexts, targets: Ciphertexts) {
+        self.submitted_batches.insert(batch, (features, targets));
     }
 
     /// Keeps the static ciphertexts of batches in `folder` instead of memory, until this server is dropped.
@@ -121,11 +130,8 @@ impl CloudServer {
 
     /// Shares a batch with P2 and exchanges the ciphertexts of its features that never change.
     pub fn refresh_batch(&mut self, batch: usize) -> Result<(), Error> {
-        let (features, targets) = self.submitted.as_ref().ok_or_else(|| missing("training row"))?;
-        let members = &self.batches.members()[batch];
         let layouts = [InputLayout::features(&self.config)?, InputLayout::targets(&self.config)?];
-        let features = gather_rows("features", features, layouts[0], self.config.train_rows, members)?;
-        let targets = gather_rows("targets", targets, layouts[1], self.config.train_rows, members)?;
+        let (features, targets) = self.submitted_rows(batch, layouts)?;
         let (side, at) = (&mut self.side, |tensor| place(batch as u64, Phase::Input, tensor));
         let by_row = input::send(side, at(FEATURES), layouts[0], &features)?;
         let targets = input::send(side, at(TARGETS), layouts[1], &targets)?.transposed();
@@ -139,6 +145,20 @@ impl CloudServer {
         let along_features = recv_factor(side, at(ALONG_FEATURES), gradient.to_key_slot_bits(), rows, inputs)?;
         let (bits, kept) = (side.widths.static_shares(), StaticBatch { features, targets, along_rows, along_features });
         self.fresh.insert(&side.engine, batch, kept, bits)
+    }
+
+    /// The users' rows of a batch; what came for it alone is not kept any longer.
+    fn submitted_rows(&mut self, batch: usize, layouts: [InputLayout; 2]) -> Result<(Ciphertexts, Ciphertexts), Error> {
+        let members = &self.batches.members()[batch];
+        let all: Vec<usize> = (0..members.len()).collect();
+        let alone = self.submitted_batches.remove(&batch);
+        let ((features, targets), table_rows, members) = match (&alone, &self.submitted) {
+            (Some(rows), _) => (rows, members.len(), &all),
+            (None, Some(rows)) => (rows, self.config.train_rows, members),
+            (None, None) => return Err(missing("training row")),
+        };
+        let features = gather_rows("features", features, layouts[0], table_rows, members)?;
+        Ok((features, gather_rows("targets", targets, layouts[1], table_rows, members)?))
     }
 
     /// Its addend is its share, P2's addend the other: nobody knows the sum, and nothing travels.
