@@ -1,5 +1,4 @@
-//! IDX files, the form of MNIST: images in one file, their labels in another, either of them as it is or compressed with
-//! gzip.
+//! IDX files, the form of MNIST: images in one file, their labels in another, each as it is or compressed with gzip.
 //!
 //! ```text
 //! 0 u8 | 0 u8 | type u8, 8 for unsigned bytes | dimensions u8 | length u32 of each, big-endian | one byte an element
@@ -29,8 +28,8 @@ const MAX_PIXELS_OF_IMAGE: u64 = 1 << 20;
 /// Pixels that are read at most: 8 GiB as the floats that they become.
 const MAX_PIXELS: u64 = 1 << 30;
 
-/// Reads images and their labels, only those of the first `max_rows` rows if that is given. Columns are pixels, 0 to 255,
-/// line by line; classes are the different labels of the whole file in ascending order.
+/// Reads images and their labels, only those of the first `max_rows` rows if that is given. Columns are pixels from 0 to
+/// 255, line by line; classes are the different labels of the whole file in ascending order.
 ///
 /// # Errors
 /// If a file cannot be read or is no such file, the files have different numbers of rows, or all labels are equal; the

@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// In the packed protocol the user encrypts a batch when it is used for the first time: the ciphertexts never lie in
+    /// In the packed protocol the user encrypts a batch when it is used for the first time: ciphertexts never lie in
     /// memory all at once, and a short run does not wait for rows that it never uses. They are those that would have
     /// been sent before, and making them is no part of the step.
     fn submit_batch(&mut self, batch: usize) -> Result<(), Error> {

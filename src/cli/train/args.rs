@@ -46,8 +46,8 @@ pub struct Args {
     /// Folder that keeps the encrypted model and what each party needs to use it later [default: keep nothing].
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// Folder for the ciphertexts of the training rows that the servers of the packed protocol keep from epoch to epoch;
-    /// what they put there goes away at the end [default: memory if they take at most 1 GB, else the folder of --out].
+    /// Folder for the ciphertexts of training rows that the servers of the packed protocol keep from epoch to epoch; what
+    /// they put there goes away at the end [default: memory if they take at most 1 GB, else the folder of --out].
     #[arg(long, value_name = "DIR")]
     pub static_dir: Option<PathBuf>,
     /// Makes the run repeatable: split, batches, masks and initial weights come from this number. An experiment, not

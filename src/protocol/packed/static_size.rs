@@ -44,7 +44,7 @@ impl StaticSize {
     }
 }
 
-/// Features of `rows` rows under both servers' keys, along the batch for the first layer's product and along the features
+/// Features of `rows` rows under both servers' keys: along the batch for the first layer's product, along the features
 /// for its gradient.
 fn batch_bytes(config: &JobConfig, widths: &Widths, rows: usize) -> Result<u64, Error> {
     let inputs = config.plan.layers.inputs();

@@ -1,7 +1,7 @@
 //! What a server keeps of each batch from the first epoch to the last: its share of the rows, and the other server's
 //! ciphertexts of the features, which never change (protocol 4.1).
 //!
-//! The ciphertexts lie in memory, or in a folder of which one batch at a time is read. The shares always stay in memory,
+//! The ciphertexts lie in memory, or in a folder of which one batch at a time is read. Shares always stay in memory,
 //! packed and wiped at the end: on a disk, the shares of both servers would be the data in clear. When the job ends the
 //! folder goes away, as the protocol asks of P2, which holds ciphertexts under P1's key beside masked values.
 
