@@ -21,7 +21,7 @@ use crate::error::Error;
 
 const MAGIC: [u8; 4] = *b"smlp";
 const VERSION: u16 = 1;
-const DIGEST_BYTES: usize = 32;
+const DIGEST_BYTES: usize = Container::DIGEST_BYTES;
 /// A model's shape are the widths of its layers.
 const MAX_RANK: u8 = 65;
 
@@ -46,11 +46,21 @@ pub enum Kind {
     Curve = 6,
     /// The key of a server's masks.
     MaskKey = 7,
+    /// A batch's ciphertexts that a server uses in every epoch.
+    StaticBatch = 8,
 }
 
 impl Kind {
-    const ALL: [Kind; 7] =
-        [Kind::PublicKey, Kind::SecretKey, Kind::Data, Kind::Answers, Kind::Model, Kind::Curve, Kind::MaskKey];
+    const ALL: [Kind; 8] = [
+        Kind::PublicKey,
+        Kind::SecretKey,
+        Kind::Data,
+        Kind::Answers,
+        Kind::Model,
+        Kind::Curve,
+        Kind::MaskKey,
+        Kind::StaticBatch,
+    ];
 
     /// What the file at `path` says it holds; none for a file that smlp did not write. Nothing else of it is checked.
     ///
@@ -85,6 +95,7 @@ impl Kind {
             Kind::Model => "encrypted model",
             Kind::Curve => "encrypted loss curve",
             Kind::MaskKey => "mask key",
+            Kind::StaticBatch => "static ciphertexts of a batch",
         }
     }
 
@@ -127,6 +138,9 @@ impl fmt::Debug for Container {
 }
 
 impl Container {
+    /// Length of the digest that ends a file.
+    pub const DIGEST_BYTES: usize = 32;
+
     /// The whole file as bytes.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::with_capacity(96 + 8 * self.shape.len() + self.payload.len() + DIGEST_BYTES);

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use rug::Integer;
 use smlp::arith::Engine;
 use smlp::container::{Kind, SlotField};
-use smlp::data::{Dataset, Scaler, ScalingKind, Table, read_labelled, read_rows};
+use smlp::data::{DataSpec, Dataset, Scaler, ScalingKind, Table, is_idx_file, read_idx_images, read_rows};
 use smlp::error::Error;
-use smlp::mlp::BoundName;
+use smlp::measure::units::format_bytes;
+use smlp::mlp::InputKind;
 use smlp::mlp::metrics::one_hot;
 use smlp::paillier::{CiphertextFile, Ciphertexts, PublicKey};
 use smlp::rng::SecureRng;
@@ -21,26 +22,32 @@ use super::progress::Progress;
 /// Values that are encrypted between two signs of progress.
 const CHUNK: usize = 1024;
 
-/// Encrypt a CSV file for the key server: the user's side, before anything is sent.
+/// Encrypt a CSV file or images for the key server: the user's side, before anything is sent.
 ///
-/// With --target the rows are for training: the scaling is fitted on them and written to FILE.scale.json beside FILE.enc,
-/// with the names of the classes, for the user alone. Rows to classify later need that file. Examples:
+/// Rows with labels are for training: the scaling is fitted on them and written to FILE.scale.json beside FILE.enc, with
+/// the names of the classes, for the user alone. Rows to classify later need that file. Examples:
 ///
 ///   smlp encrypt --data train.csv --target label --public-key P2.pub --out train.enc
 ///   smlp encrypt --data new.csv --scale train.scale.json --public-key P2.pub --out new.enc
+///   smlp encrypt --data images.gz,labels.gz --rows 100 --public-key P2.pub --out images.enc
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// The CSV file, with a header row and a number in every feature column.
+    /// A CSV file with a header row and a number in every feature column; images and their labels in two IDX files, as
+    /// IMAGES,LABELS; or images alone, which are to be classified.
     #[arg(long, value_name = "FILE")]
-    data: PathBuf,
-    /// The column that holds the class; without it the rows are to be classified, and every column is a feature.
-    #[arg(long, value_name = "COLUMN", required_unless_present = "scale")]
+    data: String,
+    /// The column of a CSV file that holds the class; without it the rows are to be classified, and every column is a
+    /// feature.
+    #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+    /// Use only the first N rows [default: all].
+    #[arg(long, value_name = "N")]
+    rows: Option<usize>,
     /// The key server's public key.
     #[arg(long, value_name = "FILE")]
     public_key: PathBuf,
-    /// The scaling that was fitted on the training rows [default with --target: fit it].
+    /// The scaling that was fitted on the training rows [default with labels: fit it].
     #[arg(long, value_name = "FILE")]
     scale: Option<PathBuf>,
     /// Where the ciphertexts go.
@@ -54,29 +61,26 @@ pub struct Args {
 
 /// Scales, encodes, encrypts and writes.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
+    let Rows { table, labels, inputs } = read(args)?;
     let key = args.weak.read_public_key(&args.public_key)?;
-    let (table, labels) = match &args.target {
-        Some(target) => {
-            let Dataset { table, labels, class_names } = read_labelled(&args.data, target)?;
-            (table, Some((labels, class_names)))
-        }
-        None => (read_rows(&args.data)?, None),
-    };
     let fitted_to = args.scale.is_none().then(|| args.out.with_extension("scale.json"));
     let scaler = match &args.scale {
         Some(path) => Scaler::read(path)?,
         None => {
             let classes = labels.as_ref().map_or(Vec::new(), |(_, names)| names.clone());
-            Scaler::fit(ScalingKind::Standardise, &table)?.with_classes(classes)
+            Scaler::fit(scaling(inputs), &table)?.with_classes(classes)
         }
     };
     let fixed = args.numbers.fixed()?;
-    let mut values = scaler.apply(&table)?.encode(fixed, args.numbers.declared_bounds()?.bits(BoundName::Inputs))?;
+    let mut values = scaler.apply(&table)?.encode(fixed, args.numbers.declared_bounds()?.bits(inputs.bound()))?;
     let mut shape = vec![table.rows() as u64, table.columns() as u64];
     if let Some((labels, class_names)) = &labels {
         values.extend(one_hot(labels, class_names.len(), fixed.one()));
         shape.push(class_names.len() as u64);
     }
+    let file_bytes = (values.len() * key.ciphertext_len_bytes()) as f64;
+    let (count, size) = (values.len(), format_bytes(file_bytes));
+    globals.progress().note(&format!("{count} numbers, a ciphertext each: {size} in {}", args.out.display()));
     let engine = globals.engine()?;
     let ciphertexts = encrypt(&engine, &key, &values, globals.progress())?;
     let slots = SlotField::default();
@@ -86,6 +90,56 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
         scaler.write(path)?;
     }
     print_result(args, &table, labels.map(|(_, names)| names), fitted_to.as_deref())
+}
+
+/// What is to be encrypted.
+struct Rows {
+    table: Table,
+    /// Index of the class of each row, and names of the classes; none for rows to classify.
+    labels: Option<(Vec<u32>, Vec<String>)>,
+    inputs: InputKind,
+}
+
+impl Rows {
+    fn labelled(data: Dataset, inputs: InputKind) -> Self {
+        Rows { table: data.table, labels: Some((data.labels, data.class_names)), inputs }
+    }
+}
+
+fn read(args: &Args) -> Result<Rows, Error> {
+    let path = Path::new(&args.data);
+    let images = match args.data.parse() {
+        Ok(pair @ DataSpec::Idx { .. }) => Some(Rows::labelled(pair.load_first(args.rows, "", 0)?, InputKind::Pixels)),
+        _ if is_idx_file(path)? => {
+            Some(Rows { table: read_idx_images(path, args.rows)?, labels: None, inputs: InputKind::Pixels })
+        }
+        _ => None,
+    };
+    match (images, &args.target) {
+        (Some(images), None) => Ok(images),
+        (Some(_), Some(_)) => {
+            Err(Error::Usage("--target names a column of a CSV file; labels of images are a file of their own".into()))
+        }
+        (None, Some(target)) => {
+            let rows = DataSpec::Csv(path.into()).load_first(args.rows, target, 0)?;
+            Ok(Rows::labelled(rows, InputKind::Features))
+        }
+        (None, None) if args.scale.is_none() => Err(Error::Usage(
+            "rows to train on need --target, the column with their class; rows to classify need --scale".into(),
+        )),
+        (None, None) => {
+            let table = read_rows(path)?.first_rows(args.rows);
+            Ok(Rows { table, labels: None, inputs: InputKind::Features })
+        }
+    }
+}
+
+/// How rows are scaled that nothing else is known of.
+fn scaling(inputs: InputKind) -> ScalingKind {
+    match inputs {
+        InputKind::Pixels => ScalingKind::PIXELS,
+        InputKind::Features => ScalingKind::Standardise,
+    }
 }
 
 fn encrypt(engine: &Engine, key: &PublicKey, values: &[i64], progress: Progress) -> Result<Ciphertexts, Error> {

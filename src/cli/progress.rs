@@ -1,11 +1,13 @@
 //! Progress on standard error: bars on a terminal, plain lines when piped, nothing when quiet.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use smlp::measure::units::{format_bytes, format_seconds, format_share};
+use smlp::protocol::packed::StaticSize;
 use smlp::protocol::schedule::Activity;
 use smlp::train::{EpochFigures, Event, Observer};
 
@@ -143,14 +145,30 @@ impl Drop for Task {
 pub struct TrainingProgress {
     progress: Progress,
     steps: u64,
-    /// There from the first step on, so that the time left is that of the steps.
+    encrypted: usize,
+    /// There while rows are encrypted, and again from the first step on, so that the time left is that of the steps.
     task: Option<Task>,
 }
 
 impl TrainingProgress {
     /// Before anything has happened.
     pub fn new(progress: Progress) -> Self {
-        TrainingProgress { progress, steps: 0, task: None }
+        TrainingProgress { progress, steps: 0, encrypted: 0, task: None }
+    }
+
+    /// The user encrypts before anything else happens; the task of the steps begins afterwards.
+    fn encrypting(&mut self, done: usize, rows: usize) {
+        if done == 0 {
+            self.note(&format!("the user encrypts {rows} rows"));
+            self.task = Some(self.progress.begin("row", rows as u64));
+            self.encrypted = 0;
+        } else if let Some(task) = &mut self.task {
+            task.advance((done - self.encrypted) as u64, "");
+            self.encrypted = done;
+        }
+        if done == rows {
+            self.task = None;
+        }
     }
 
     fn note(&self, text: &str) {
@@ -169,7 +187,8 @@ impl Observer for TrainingProgress {
                 self.progress.note(&format!("{steps} steps to train"));
                 self.steps = steps as u64;
             }
-            Event::Encrypting { values } => self.note(&format!("the user encrypts {values} numbers")),
+            Event::StaticCiphertexts { size, folder } => self.note(&static_line(&size, folder)),
+            Event::Encrypting { done, rows } => self.encrypting(done, rows),
             Event::Step { elapsed, traffic, .. } => {
                 let bytes = (traffic.bytes_sent + traffic.bytes_received) as f64;
                 let message = format!("{}, {}", format_seconds(elapsed.as_secs_f64()), format_bytes(bytes));
@@ -190,6 +209,20 @@ impl Observer for TrainingProgress {
             Event::Done { .. } => {}
         }
     }
+}
+
+fn static_line(size: &StaticSize, folder: Option<&Path>) -> String {
+    let (batches, all) = (size.batches, format_bytes(size.bytes as f64));
+    let largest = format_bytes(size.largest_batch_bytes as f64);
+    let amount = match size.largest_batch_bytes * batches as u64 == size.bytes {
+        true => format!("{batches} batches x {largest} = {all}"),
+        false => format!("{batches} batches of at most {largest}, {all} in all"),
+    };
+    let place = match folder {
+        None => "in memory".to_owned(),
+        Some(folder) => format!("in {} until the training ends", folder.display()),
+    };
+    format!("static ciphertexts: {amount}, {place}")
 }
 
 fn epoch_line(figures: &EpochFigures) -> String {

@@ -7,6 +7,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 
 use crate::data::error::DataError;
+use crate::data::idx::looks_like_idx;
 use crate::data::suggest::nearest;
 use crate::data::table::{Dataset, Table};
 
@@ -69,7 +70,12 @@ pub fn parse_rows(file: &str, bytes: &[u8]) -> Result<Table, DataError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DataError> {
-    fs::read(path).map_err(|source| DataError::File { path: path.into(), source })
+    let bytes = fs::read(path).map_err(|source| DataError::File { path: path.into(), source })?;
+    if looks_like_idx(&bytes) {
+        let reason = "a compressed or an IDX file, not CSV; images and labels are named together as IMAGES,LABELS";
+        return Err(DataError::Idx { file: path.display().to_string(), reason: reason.into() });
+    }
+    Ok(bytes)
 }
 
 fn refuse_empty(table: &Table) -> Result<(), DataError> {
@@ -230,7 +236,8 @@ fn number_classes(classes: &[String]) -> (Vec<u32>, Vec<String>) {
     }
 }
 
-fn number_sorted<T: Ord + ToString>(classes: &[T]) -> (Vec<u32>, Vec<String>) {
+/// For each value its index among the different ones in ascending order, and these as text.
+pub(super) fn number_sorted<T: Ord + ToString>(classes: &[T]) -> (Vec<u32>, Vec<String>) {
     let mut index_of: BTreeMap<&T, u32> = classes.iter().map(|class| (class, 0)).collect();
     index_of.values_mut().zip(0..).for_each(|(index, next)| *index = next);
     let labels = classes.iter().map(|class| index_of[class]).collect();

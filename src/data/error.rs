@@ -74,10 +74,18 @@ pub enum DataError {
         /// The file.
         file: String,
     },
+    /// An IDX file cannot be used.
+    #[error("{file}: {reason}")]
+    Idx {
+        /// The file.
+        file: String,
+        /// What is wrong with it, and what was expected.
+        reason: String,
+    },
     /// Neither a built-in name nor a file.
     #[error(
         "{given:?} is neither a file nor a built-in data set{}; built in are breast_cancer, digits, xor, majority:N and \
-         parity:N, and the name of a CSV file ends in .csv",
+         parity:N, the name of a CSV file ends in .csv, and IDX files are given as IMAGES,LABELS",
         did_you_mean(.suggestion)
     )]
     UnknownName {

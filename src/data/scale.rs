@@ -25,6 +25,11 @@ pub enum ScalingKind {
     Identity,
 }
 
+impl ScalingKind {
+    /// Pixels of a byte each, to [0, 1].
+    pub const PIXELS: ScalingKind = ScalingKind::Divide { divisor: 255.0 };
+}
+
 /// How to scale, with what was fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -91,7 +96,12 @@ impl Scaler {
         let columns = table.columns();
         let values =
             table.values.iter().enumerate().map(|(index, value)| self.scale(*value, index % columns)).collect();
-        Ok(Table { values, ..table.clone() })
+        Ok(Table {
+            name: table.name.clone(),
+            feature_names: table.feature_names.clone(),
+            values,
+            source_rows: table.source_rows.clone(),
+        })
     }
 
     /// The scaler as JSON text.

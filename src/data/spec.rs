@@ -1,4 +1,4 @@
-//! What `--data` names: a built-in data set or a CSV file.
+//! What `--data` names: a built-in data set, a CSV file, or images and their labels in two IDX files.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::str::FromStr;
 use crate::data::builtin;
 use crate::data::csv::read_labelled;
 use crate::data::error::DataError;
+use crate::data::idx::read_idx_pair;
 use crate::data::scale::ScalingKind;
 use crate::data::suggest::nearest;
 use crate::data::table::Dataset;
@@ -32,22 +33,45 @@ pub enum DataSpec {
     Parity(u32),
     /// A CSV file.
     Csv(PathBuf),
+    /// Images and their labels.
+    Idx {
+        /// The file of images.
+        images: PathBuf,
+        /// The file of labels.
+        labels: PathBuf,
+    },
 }
 
 impl DataSpec {
     /// Reads or makes the data. `target` is the class column of a CSV file, `seed` draws the rows of xor.
     ///
     /// # Errors
-    /// If a CSV file is unusable.
+    /// If a file is unusable.
     pub fn load(&self, target: &str, seed: u64) -> Result<Dataset, DataError> {
-        match self {
-            DataSpec::BreastCancer => builtin::breast_cancer(),
-            DataSpec::Digits => builtin::digits(),
-            DataSpec::Xor => Ok(builtin::xor(seed)),
-            DataSpec::Majority(bits) => Ok(builtin::majority(*bits)),
-            DataSpec::Parity(bits) => Ok(builtin::parity(*bits)),
-            DataSpec::Csv(path) => read_labelled(path, target),
-        }
+        self.load_first(None, target, seed)
+    }
+
+    /// The same with only the first `max_rows` rows, if that is given. Classes are those of all rows.
+    ///
+    /// # Errors
+    /// As [`DataSpec::load`].
+    pub fn load_first(&self, max_rows: Option<usize>, target: &str, seed: u64) -> Result<Dataset, DataError> {
+        let data = match self {
+            DataSpec::BreastCancer => builtin::breast_cancer()?,
+            DataSpec::Digits => builtin::digits()?,
+            DataSpec::Xor => builtin::xor(seed),
+            DataSpec::Majority(bits) => builtin::majority(*bits),
+            DataSpec::Parity(bits) => builtin::parity(*bits),
+            DataSpec::Csv(path) => read_labelled(path, target)?,
+            // The rest of a large file of images is not even kept while it is read.
+            DataSpec::Idx { images, labels } => read_idx_pair(images, labels, max_rows)?,
+        };
+        Ok(data.first_rows(max_rows))
+    }
+
+    /// Whether the features are pixels that are scaled to [0, 1], so that fewer bits may be declared for them.
+    pub fn is_image(&self) -> bool {
+        matches!(self, DataSpec::Idx { .. })
     }
 
     /// How such data are scaled.
@@ -55,6 +79,7 @@ impl DataSpec {
         match self {
             DataSpec::BreastCancer | DataSpec::Csv(_) => ScalingKind::Standardise,
             DataSpec::Digits => ScalingKind::Divide { divisor: DIGITS_MAX_PIXEL },
+            DataSpec::Idx { .. } => ScalingKind::PIXELS,
             DataSpec::Xor | DataSpec::Majority(_) | DataSpec::Parity(_) => ScalingKind::Identity,
         }
     }
@@ -77,6 +102,9 @@ impl FromStr for DataSpec {
             return Ok(DataSpec::Parity(parse_bits(text, bits)?));
         }
         let path = Path::new(text);
+        if let Some((images, labels)) = text.split_once(',').filter(|_| !path.is_file()) {
+            return Ok(DataSpec::Idx { images: images.into(), labels: labels.into() });
+        }
         let has_csv_name = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
         if has_csv_name || path.is_file() {
             return Ok(DataSpec::Csv(path.into()));
@@ -101,6 +129,7 @@ impl fmt::Display for DataSpec {
             DataSpec::Majority(bits) => write!(f, "majority:{bits}"),
             DataSpec::Parity(bits) => write!(f, "parity:{bits}"),
             DataSpec::Csv(path) => path.display().fmt(f),
+            DataSpec::Idx { images, labels } => write!(f, "{},{}", images.display(), labels.display()),
         }
     }
 }
@@ -113,7 +142,9 @@ mod tests {
 
     #[test]
     fn names_come_back() {
-        for name in ["breast_cancer", "digits", "xor", "majority:1", "majority:16", "parity:4", "some/where.csv"] {
+        for name in
+            ["breast_cancer", "digits", "xor", "majority:1", "majority:16", "parity:4", "some/where.csv", "i.gz,l.gz"]
+        {
             assert_eq!(name.parse::<DataSpec>().unwrap().to_string(), name);
         }
     }
@@ -142,6 +173,36 @@ mod tests {
         let spec: DataSpec = path.to_str().unwrap().parse().unwrap();
         assert_eq!(spec.load("kind", 0).unwrap().classes(), 2);
         assert_eq!(spec.scaling(), ScalingKind::Standardise);
+    }
+
+    #[test]
+    fn images_and_labels_are_named_together_and_an_existing_file_may_have_a_comma() {
+        let folder = tempfile::tempdir().unwrap();
+        let (images, labels) = (folder.path().join("i"), folder.path().join("l"));
+        std::fs::write(&images, [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 10, 255]).unwrap();
+        std::fs::write(&labels, [0, 0, 8, 1, 0, 0, 0, 2, 4, 3]).unwrap();
+        let spec: DataSpec = format!("{},{}", images.display(), labels.display()).parse().unwrap();
+        let data = spec.load("ignored", 0).unwrap();
+        assert_eq!((data.labels.clone(), data.classes()), (vec![1, 0], 2));
+        assert_eq!(
+            crate::data::Scaler::fit(spec.scaling(), &data.table).unwrap().apply(&data.table).unwrap().values[1],
+            1.0
+        );
+        assert_eq!(spec.load_first(Some(1), "ignored", 0).unwrap().rows(), 1);
+
+        let alone: DataSpec = images.to_str().unwrap().parse().unwrap();
+        let message = alone.load("label", 0).unwrap_err().to_string();
+        assert!(message.contains("IMAGES,LABELS"), "{message}");
+        let with_comma = folder.path().join("a,b");
+        std::fs::write(&with_comma, "a,kind\n1,x\n2,y\n").unwrap();
+        assert_eq!(with_comma.to_str().unwrap().parse::<DataSpec>().unwrap(), DataSpec::Csv(with_comma));
+    }
+
+    #[test]
+    fn the_first_rows_keep_all_classes() {
+        let first = DataSpec::Digits.load_first(Some(3), "label", 0).unwrap();
+        assert_eq!((first.rows(), first.classes()), (3, 10));
+        assert_eq!(DataSpec::Xor.load_first(Some(5000), "label", 0).unwrap(), DataSpec::Xor.load("label", 0).unwrap());
     }
 
     #[test]

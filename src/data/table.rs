@@ -59,6 +59,14 @@ impl Table {
         }
     }
 
+    /// The first `max_rows` rows, all if none is given.
+    pub fn first_rows(self, max_rows: Option<usize>) -> Table {
+        match max_rows {
+            Some(max_rows) if max_rows < self.rows() => self.subset(&(0..max_rows).collect::<Vec<_>>()),
+            _ => self,
+        }
+    }
+
     /// All values in fixed point, row-major, each below 2^bits in magnitude.
     ///
     /// # Errors
@@ -102,6 +110,13 @@ impl Dataset {
             labels: members.iter().map(|row| self.labels[*row]).collect(),
             class_names: self.class_names.clone(),
         }
+    }
+
+    /// The first `max_rows` rows, all if none is given; all classes keep their index.
+    pub fn first_rows(mut self, max_rows: Option<usize>) -> Dataset {
+        self.table = self.table.first_rows(max_rows);
+        self.labels.truncate(self.table.rows());
+        self
     }
 
     /// For each class, how many rows have it.

@@ -35,10 +35,13 @@ pub struct Summary<P = SummaryParameters> {
     pub phase_ms: BTreeMap<String, f64>,
     /// Time of the steps of each epoch in order.
     pub epoch_seconds: Vec<f64>,
-    /// Time before the first step: keys, tables, encryption and upload of the data.
+    /// Time before the first step: keys, tables, encryption and upload of the data; and of encryption that comes later.
     pub setup_seconds: f64,
     /// Traffic before the first step, and of static ciphertexts whenever they are made.
     pub setup_bytes: u64,
+    /// Ciphertexts that the servers made once for each batch and kept, both servers together.
+    #[serde(default)]
+    pub static_bytes: u64,
     /// Time spent on evaluating the opened model and on classifying under encryption.
     pub evaluation_seconds: f64,
     /// Randomisers that lay ready when the clock started.
@@ -161,6 +164,7 @@ mod tests {
             phase_ms: BTreeMap::from([("forward".to_owned(), 0.3)]),
             epoch_seconds: vec![0.000_6],
             setup_seconds: 1.5,
+            static_bytes: 0,
             setup_bytes: 7,
             evaluation_seconds: 0.25,
             pool_level_start: 0,

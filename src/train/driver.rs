@@ -1,5 +1,6 @@
 //! Runs the schedule: P2 on a thread of its own, P1 and then the user on this one.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::arith::Engine;
@@ -11,6 +12,7 @@ use crate::net::{Channel, Traffic};
 use crate::paillier::SecretKey;
 use crate::protocol::config::{JobConfig, Protocol, Reader};
 use crate::protocol::element::{MaskSource, PoolOptions};
+use crate::protocol::packed::StaticSize;
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::{self, Activity, Answer};
 
@@ -42,6 +44,8 @@ pub struct TrainJob {
     pub with_twin: bool,
     /// Test rows to classify under encryption at the end; none without rows in the clear.
     pub classify_rows: usize,
+    /// Where each server makes a folder for its static ciphertexts, which goes away at the end; none: in memory.
+    pub static_folder: Option<PathBuf>,
 }
 
 /// What came out.
@@ -56,11 +60,13 @@ pub struct Outcome {
     pub phases: Vec<(&'static str, Duration)>,
     /// Wall time of each epoch's steps.
     pub epoch_times: Vec<Duration>,
-    /// Encrypting the rows and the initial weights.
+    /// Encrypting the rows, whenever that is, and the initial weights.
     pub setup: Duration,
     /// Bytes of the set-up, both ways: the user's ciphertexts, and what the servers exchanged before the first step or
     /// for data that they use for the first time.
     pub setup_bytes: u64,
+    /// Static ciphertexts of both servers, in memory or on disk.
+    pub static_bytes: u64,
     /// Reading the model, evaluating and classifying.
     pub evaluation: Duration,
     /// Randomisers that lay ready when the clock of the steps started.
@@ -98,21 +104,32 @@ pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Er
         activities.push(Activity::Classify { query: 0, rows: classify_rows, answer });
     }
     observer.event(Event::Planned { activities: &activities });
+    let size = StaticSize::of_training(&job.config)?;
+    let static_folder = job.static_folder.as_deref();
+    if size.batches > 0 {
+        observer.event(Event::StaticCiphertexts { size, folder: static_folder });
+    }
 
     let (engine, config, server_key) = (job.engine.clone(), job.config.clone(), job.server_key.clone());
     let (activities, key_masks) = (&activities, mask_source(job.seed, "P2"));
     run_both(
         |channel| {
-            let mut run = Run::start(&job, &batches, channel, observer)?;
+            let mut run = Run::start(&job, &batches, channel, observer, size.bytes)?;
             activities.iter().try_for_each(|activity| run.play(*activity))?;
             run.finish()
         },
         move |channel| {
             let mut server = Key::connect(&engine, channel, &config, server_key, key_masks)?;
+            static_folder.map_or(Ok(()), |folder| server.keep_static_in(&static_folder_of(folder, "p2")))?;
             activities.iter().try_for_each(|activity| server.run(*activity, &owner_key))?;
             server.store()
         },
     )
+}
+
+/// A folder of its own for each server.
+fn static_folder_of(folder: &Path, party: &str) -> PathBuf {
+    folder.join(format!("static-{party}"))
 }
 
 fn mask_source(seed: Option<u64>, party: &str) -> MaskSource {
@@ -139,6 +156,7 @@ struct Run<'a> {
     phases: Vec<(&'static str, Duration)>,
     setup: Duration,
     setup_bytes: u64,
+    static_bytes: u64,
     pool_level_start: usize,
     evaluation: Duration,
     twin_equal: bool,
@@ -166,17 +184,20 @@ impl<'a> Run<'a> {
         batches: &'a Batches,
         channel: Channel,
         observer: &'a mut dyn Observer,
+        static_bytes: u64,
     ) -> Result<Self, Error> {
         let started = Instant::now();
         let masks = mask_source(job.seed, "P1");
         let server_key = job.server_key.public_key();
         let mut server = Cloud::connect(&job.engine, channel, &job.config, server_key, masks, job.pool)?;
+        job.static_folder.as_deref().map_or(Ok(()), |folder| server.keep_static_in(&static_folder_of(folder, "p1")))?;
         let sent = submit(job, &mut server, observer)?;
         Ok(Run {
             job,
             batches,
             observer,
             setup_bytes: sent + both_ways(&server.traffic()),
+            static_bytes,
             server,
             open: None,
             epoch: EpochSoFar::default(),
@@ -203,6 +224,8 @@ impl<'a> Run<'a> {
                 self.setup_bytes += both_ways(&self.server.traffic().since(&before));
             }
             Activity::RefreshBatch { batch } => {
+                self.submit_batch(batch)?;
+                let (started, before) = (Instant::now(), self.server.traffic());
                 self.server.refresh_batch(batch)?;
                 self.lazy_time += started.elapsed();
                 self.setup_bytes += both_ways(&self.server.traffic().since(&before));
@@ -216,6 +239,18 @@ impl<'a> Run<'a> {
             self.evaluation += started.elapsed();
         }
         self.observer.event(Event::Done { activity, elapsed: started.elapsed() });
+        Ok(())
+    }
+
+    /// In the packed protocol the user encrypts a batch when it is used for the first time: ciphertexts never lie in
+    /// memory all at once, and a short run does not wait for rows that it never uses. They are those that would have
+    /// been sent before, and making them is no part of the step.
+    fn submit_batch(&mut self, batch: usize) -> Result<(), Error> {
+        let (Some(data), Protocol::Packed) = (self.job.data.plain(), self.job.config.protocol) else { return Ok(()) };
+        let started = Instant::now();
+        let rows = data.train.select(&self.batches.members()[batch]);
+        self.setup_bytes += self.server.submit_batch(batch, &rows, &self.job.owner)?;
+        self.setup += started.elapsed();
         Ok(())
     }
 
@@ -365,6 +400,7 @@ impl<'a> Run<'a> {
             epoch_times: self.epoch_times,
             setup: self.setup,
             setup_bytes: self.setup_bytes,
+            static_bytes: self.static_bytes,
             evaluation: self.evaluation,
             pool_counts: (pool.hits, pool.misses),
             twin_equal,
@@ -376,14 +412,14 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The user's rows go to P1, encrypted; how many bytes that is.
+/// The user's rows go to P1, encrypted, unless they go batch by batch; how many bytes that is.
 fn submit(job: &TrainJob, server: &mut Cloud, observer: &mut dyn Observer) -> Result<u64, Error> {
     match &job.data {
         JobData::Encrypted(rows) => server.submit_encrypted(&job.engine, rows),
+        JobData::Plain(_) if job.config.protocol == Protocol::Packed => Ok(0),
         JobData::Plain(data) => {
-            let layers = &job.config.plan.layers;
-            observer.event(Event::Encrypting { values: data.train.rows() * (layers.inputs() + layers.outputs()) });
-            server.submit_plain(&job.owner, &data.train)
+            let rows = data.train.rows();
+            server.submit_plain(&job.owner, &data.train, |done| observer.event(Event::Encrypting { done, rows }))
         }
     }
 }

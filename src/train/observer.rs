@@ -1,8 +1,10 @@
 //! What happens during a training, for whoever wants to show or record it. This room prints nothing.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::net::Traffic;
+use crate::protocol::packed::StaticSize;
 use crate::protocol::schedule::Activity;
 
 use super::EpochFigures;
@@ -15,10 +17,19 @@ pub enum Event<'a> {
         /// Everything that will happen, in order.
         activities: &'a [Activity],
     },
-    /// The user encrypts its rows.
+    /// Ciphertexts that are made once for each batch and then kept; only where there are any.
+    StaticCiphertexts {
+        /// How much they will take, of both servers together.
+        size: StaticSize,
+        /// Where they will lie: a folder, or memory.
+        folder: Option<&'a Path>,
+    },
+    /// The user begins to encrypt its rows, or has encrypted some more.
     Encrypting {
-        /// How many numbers.
-        values: usize,
+        /// Rows that are encrypted by now.
+        done: usize,
+        /// All its rows.
+        rows: usize,
     },
     /// An activity is done.
     Done {

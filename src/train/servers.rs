@@ -1,14 +1,17 @@
 //! One face for both protocols: what the driver and a query ask of the servers, whichever the job has chosen.
 
 use std::ops::Range;
+use std::path::Path;
 
 use rug::Integer;
 
 use crate::arith::Engine;
 use crate::error::Error;
 use crate::mlp::FixedModel;
+use crate::mlp::metrics::one_hot;
 use crate::net::{Channel, Traffic};
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::protocol::ProtocolError;
 use crate::protocol::config::{JobConfig, Protocol};
 use crate::protocol::element::{self, EncryptedModel, MaskSource, PhaseTimes, PoolOptions};
 use crate::protocol::packed::{self, InputLayout};
@@ -18,6 +21,9 @@ use crate::rng::SecureRng;
 use crate::secret::SecretIntegers;
 
 use super::{EncryptedRows, LabelledRows, Owner, Query, StoredTensor};
+
+/// Ciphertexts that a user makes between two signs of progress.
+const ENCRYPTED_AT_ONCE: usize = 1024;
 
 /// P1 of either protocol.
 pub(super) struct Cloud {
@@ -63,23 +69,73 @@ impl Cloud {
         Ok(Cloud { config: config.clone(), server_key: key.clone(), server })
     }
 
-    /// Takes over rows that `owner` encrypts as the protocol wants them; how many bytes that is.
-    pub fn submit_plain(&mut self, owner: &Owner, rows: &LabelledRows) -> Result<u64, Error> {
-        let plan = &self.config.plan;
-        let targets = rows.targets(plan.layers.outputs(), plan.fixed.one());
-        let (features, targets) = match self.config.protocol {
-            Protocol::Element => {
-                (owner.encrypt(&rows.features, &self.server_key)?, owner.encrypt(&targets, &self.server_key)?)
-            }
-            Protocol::Packed => {
-                let layouts = (InputLayout::features(&self.config)?, InputLayout::targets(&self.config)?);
-                let features = owner.encrypt_packed(&rows.features, layouts.0, &self.server_key)?;
-                (features, owner.encrypt_packed(&targets, layouts.1, &self.server_key)?)
-            }
-        };
+    /// Keeps static ciphertexts in `folder`, where the protocol has any.
+    pub fn keep_static_in(&mut self, folder: &Path) -> Result<(), Error> {
+        match &mut self.server {
+            CloudServer::Element(_) => Ok(()),
+            CloudServer::Packed(server) => server.keep_static_in(folder),
+        }
+    }
+
+    /// Takes over rows that `owner` encrypts as the protocol wants them, and tells `progress` before and in between how
+    /// many rows are encrypted; how many bytes that is.
+    pub fn submit_plain(
+        &mut self,
+        owner: &Owner,
+        rows: &LabelledRows,
+        mut progress: impl FnMut(usize),
+    ) -> Result<u64, Error> {
+        let layers = &self.config.plan.layers;
+        let per_row = layers.inputs() + layers.outputs();
+        let (mut features, mut targets, mut done) = (Vec::new(), Vec::new(), 0);
+        progress(0);
+        while done < rows.rows() {
+            let part = done..rows.rows().min(done + (ENCRYPTED_AT_ONCE / per_row).max(1));
+            done = part.end;
+            let (part_features, part_targets) = self.encrypted(owner, rows, part)?;
+            features.push(part_features);
+            targets.push(part_targets);
+            progress(done);
+        }
+        let (features, targets) = (Ciphertexts::concat(&features)?, Ciphertexts::concat(&targets)?);
         let sent = (features.len() + targets.len()) * self.server_key.ciphertext_len_bytes();
         self.submit(features, targets);
         Ok(sent as u64)
+    }
+
+    /// Takes over the rows of one batch, which `owner` encrypts; how many bytes that is. Only where the protocol takes
+    /// batches by themselves.
+    pub fn submit_batch(&mut self, batch: usize, rows: &LabelledRows, owner: &Owner) -> Result<u64, Error> {
+        let (features, targets) = self.encrypted(owner, rows, 0..rows.rows())?;
+        let CloudServer::Packed(server) = &mut self.server else {
+            let reason = "the element-wise protocol takes all rows at once".to_owned();
+            return Err(ProtocolError::Config { reason }.into());
+        };
+        let sent = (features.len() + targets.len()) * self.server_key.ciphertext_len_bytes();
+        server.submit_batch(batch, features, targets);
+        Ok(sent as u64)
+    }
+
+    /// Features and one-hot targets of some rows.
+    fn encrypted(
+        &self,
+        owner: &Owner,
+        rows: &LabelledRows,
+        part: Range<usize>,
+    ) -> Result<(Ciphertexts, Ciphertexts), Error> {
+        let plan = &self.config.plan;
+        let features = &rows.features[part.start * rows.columns..part.end * rows.columns];
+        let targets = one_hot(&rows.labels[part], plan.layers.outputs(), plan.fixed.one());
+        Ok(match self.config.protocol {
+            Protocol::Element => {
+                (owner.encrypt(features, &self.server_key)?, owner.encrypt(&targets, &self.server_key)?)
+            }
+            Protocol::Packed => {
+                let layouts = (InputLayout::features(&self.config)?, InputLayout::targets(&self.config)?);
+                let features = owner.encrypt_packed(features, layouts.0, &self.server_key)?;
+                (features, owner.encrypt_packed(&targets, layouts.1, &self.server_key)?)
+            }
+        })
     }
 
     /// Takes over rows that came with a ciphertext a value; how many bytes that is.
@@ -320,6 +376,14 @@ impl Key {
             }
             Protocol::Packed => Key::Packed(Box::new(packed::KeyServer::connect(engine, channel, config, key, masks)?)),
         })
+    }
+
+    /// Keeps static ciphertexts in `folder`, where the protocol has any.
+    pub fn keep_static_in(&mut self, folder: &Path) -> Result<(), Error> {
+        match self {
+            Key::Element(_) => Ok(()),
+            Key::Packed(server) => server.keep_static_in(folder),
+        }
     }
 
     pub fn run(&mut self, activity: Activity, reader: &PublicKey) -> Result<(), Error> {

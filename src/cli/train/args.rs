@@ -15,16 +15,21 @@ use crate::cli::groups::{NumberArgs, WeakKeyArgs};
 ///
 ///   smlp train --data xor --layers 2,8,2 --batch 8 --learning-rate 0.2 --max-steps 20 --out results/xor
 ///   smlp train --data rows.csv --target kind --layers 12,8,3 --store job --reader alice.pub --out results/rows
+///   smlp train --data images.gz,labels.gz --layers 784,64,10 --protocol packed --batch 64 --out results/images
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// What to train on: a CSV file, rows that `encrypt --target` wrote (FILE.enc), or a built-in data set:
-    /// breast_cancer, digits, xor, majority:N, parity:N.
+    /// What to train on: a CSV file, images and their labels in two IDX files (IMAGES,LABELS, compressed or not), rows
+    /// that `encrypt` wrote with labels (FILE.enc), or a built-in data set: breast_cancer, digits, xor, majority:N,
+    /// parity:N.
     #[arg(long, value_name = "SPEC")]
     pub data: String,
     /// The column of a CSV file that holds the class.
     #[arg(long, value_name = "COLUMN", default_value = "label")]
     pub target: String,
+    /// Use only the first N rows of the data, before any are held back [default: all].
+    #[arg(long, value_name = "N")]
+    pub rows: Option<usize>,
     /// Widths from the features to the classes, as 30,16,2 [default: one hidden layer that suits the built-in data].
     #[arg(long, value_name = "WIDTHS")]
     pub layers: Option<Layers>,
@@ -42,6 +47,10 @@ pub struct Args {
     /// Folder that keeps the encrypted model and what each party needs to use it later [default: keep nothing].
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    /// Folder for the ciphertexts of training rows that the servers of the packed protocol keep from epoch to epoch; what
+    /// they put there goes away at the end [default: memory if they take at most 1 GB, else the folder of --out].
+    #[arg(long, value_name = "DIR")]
+    pub static_dir: Option<PathBuf>,
     /// Makes the run repeatable: split, batches, masks and initial weights come from this number. An experiment, not
     /// private; keys and encryption never take it [default: from the operating system].
     #[arg(long, value_name = "NUMBER")]

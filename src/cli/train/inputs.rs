@@ -7,7 +7,7 @@ use smlp::codec::CodecError;
 use smlp::container::Kind;
 use smlp::data::{DataSpec, Dataset, Scaler};
 use smlp::error::Error;
-use smlp::mlp::{BoundName, InputKind, Layers, TrainingPlan};
+use smlp::mlp::{InputKind, Layers, TrainingPlan};
 use smlp::paillier::{CiphertextFile, PublicKey};
 use smlp::train::{EncryptedRows, JobData, TrainingData};
 
@@ -47,14 +47,15 @@ pub fn is_encrypted(args: &Args) -> Result<bool, Error> {
 /// Loads, splits, scales and encodes rows in the clear. `seed` draws the rows of xor and the split.
 pub fn plain(args: &Args, seed: u64) -> Result<Inputs, Error> {
     let spec: DataSpec = args.data.parse()?;
-    let data: Dataset = spec.load(&args.target, seed)?;
+    let data: Dataset = spec.load_first(args.rows, &args.target, seed)?;
     let layers = match &args.layers {
         Some(layers) => layers.clone(),
         None => default_layers(&spec, &data)?,
     };
+    require_classes(&layers, &data)?;
     layers.check_data(data.columns(), data.classes())?;
-    let plan = plan(args, layers)?;
-    let input_bits = plan.bounds.bits(BoundName::Inputs);
+    let plan = plan(args, layers, if spec.is_image() { InputKind::Pixels } else { InputKind::Features })?;
+    let input_bits = plan.bounds.bits(plan.inputs.bound());
     let (rows, scaler) = TrainingData::prepare(&data, spec.scaling(), args.test_split, seed, plan.fixed, input_bits)?;
     let train_rows = rows.train.rows();
     let class_names = Some(data.class_names);
@@ -73,26 +74,39 @@ pub fn encrypted(args: &Args, engine: &Engine, server_key: &PublicKey) -> Result
         Error::Usage(format!("encrypted data need --layers; these have {columns} features and {classes} classes"))
     })?;
     layers.check_data(columns as usize, classes as usize)?;
-    let plan = plan(args, layers)?;
+    let plan = plan(args, layers, InputKind::Features)?;
     if file.fraction_bits != plan.fixed.fraction_bits() {
         let reason = format!("{}; train with --fraction-bits {0}", file.fraction_bits);
         return Err(refuse("fraction bits", reason));
     }
-    let split = (rows * columns) as usize;
-    let features = file.ciphertexts.slice(0..split);
-    let targets = file.ciphertexts.slice(split..file.ciphertexts.len());
+    let first_target = (rows * columns) as usize;
+    let rows = args.rows.map_or(rows, |max_rows| rows.min(max_rows as u64));
+    let features = file.ciphertexts.slice(0..(rows * columns) as usize);
+    let targets = file.ciphertexts.slice(first_target..first_target + (rows * classes) as usize);
     let data = JobData::Encrypted(EncryptedRows { features, targets });
     Ok(Inputs { data, plan, train_rows: rows as usize, scaler: None, class_names: None })
 }
 
-fn plan(args: &Args, layers: Layers) -> Result<TrainingPlan, Error> {
+/// Names the classes where there are more than outputs: one of them may be a mistake in the data.
+fn require_classes(layers: &Layers, data: &Dataset) -> Result<(), Error> {
+    if data.classes() <= layers.outputs() {
+        return Ok(());
+    }
+    let (outputs, classes, file) = (layers.outputs(), data.classes(), &data.table.name);
+    let names = data.class_names.join(", ");
+    Err(Error::Usage(format!(
+        "layers {layers} end in {outputs} classes, but the rows of {file} have {classes}: {names}"
+    )))
+}
+
+fn plan(args: &Args, layers: Layers, inputs: InputKind) -> Result<TrainingPlan, Error> {
     Ok(TrainingPlan {
         layers,
         learning_rate: args.job.learning_rate,
         batch_rows: args.job.batch,
         drop_last: args.job.drop_last,
         fixed: args.job.numbers.fixed()?,
-        inputs: InputKind::Features,
+        inputs,
         bounds: args.job.numbers.declared_bounds()?,
     })
 }

@@ -13,6 +13,7 @@ use smlp::error::Error;
 use smlp::paillier::SecretKey;
 use smlp::protocol::config::{Comparison, JobConfig, Protocol, Reader};
 use smlp::protocol::element::PoolOptions;
+use smlp::protocol::packed::StaticSize;
 use smlp::rng::SecureRng;
 use smlp::train::{Outcome, Owner, TrainJob, run as train};
 
@@ -28,6 +29,9 @@ const POOL_CAPACITY: usize = 4096;
 
 /// Test rows that the element-wise protocol classifies at the end: it takes a second or more for each.
 const ELEMENT_CLASSIFY_ROWS: usize = 20;
+
+/// Static ciphertexts above this lie on disk unless they are told where to lie.
+const STATIC_MEMORY_BYTES: u64 = 1_000_000_000;
 
 /// Trains, writes the figures, keeps the job if asked to, and prints a table.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
@@ -61,6 +65,7 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
     let config = config(args, &inputs, key_bits, public_seed)?;
     // Checked before keys are made, which takes much longer.
     config.bounds()?;
+    let static_folder = static_folder(args, &config)?;
     make_folder(&args.out)?;
     store.as_ref().map_or(Ok(()), Store::make_folders)?;
     announce(args, is_encrypted, progress);
@@ -81,6 +86,7 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
             Protocol::Element => ELEMENT_CLASSIFY_ROWS,
             Protocol::Packed => usize::MAX,
         }),
+        static_folder,
     };
     let outcome = train(job, &mut TrainingProgress::new(progress))?;
     let parameters = TrainParameters::new(args, &engine, &outcome, class_names);
@@ -98,6 +104,12 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         store.save(&engine, &trained)?;
     }
     Ok(outcome)
+}
+
+/// Where static ciphertexts lie; none is memory.
+fn static_folder(args: &Args, config: &JobConfig) -> Result<Option<PathBuf>, Error> {
+    let fits = StaticSize::of_training(config)?.bytes <= STATIC_MEMORY_BYTES;
+    Ok(args.static_dir.clone().or_else(|| (!fits).then(|| args.out.clone())))
 }
 
 /// P2's pair, if `--p2-key` names one.

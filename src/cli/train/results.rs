@@ -105,6 +105,7 @@ fn summary(parameters: TrainParameters, outcome: &Outcome) -> Summary<TrainParam
         epoch_seconds: outcome.epoch_times.iter().map(Duration::as_secs_f64).collect(),
         setup_seconds: outcome.setup.as_secs_f64(),
         setup_bytes: outcome.setup_bytes,
+        static_bytes: outcome.static_bytes,
         evaluation_seconds: outcome.evaluation.as_secs_f64(),
         pool_level_start: outcome.pool_level_start as u64,
         pool_hits,

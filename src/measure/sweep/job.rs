@@ -76,6 +76,7 @@ impl<'a> Workshop<'a> {
             pool: PoolOptions::default(),
             with_twin: false,
             classify_rows: 0,
+            static_folder: None,
         })
     }
 

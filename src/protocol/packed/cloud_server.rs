@@ -1,6 +1,7 @@
 //! P1 of the packed protocol: holds the users' ciphertexts, the shares T1 and its masks, and a key pair for masks only.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use subtle::Choice;
 
@@ -24,6 +25,7 @@ use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
+use super::static_store::StaticStore;
 use super::widths::Widths;
 use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
@@ -33,7 +35,9 @@ pub struct CloudServer {
     pub(super) config: JobConfig,
     batches: Batches,
     submitted: Option<(Ciphertexts, Ciphertexts)>,
-    fresh: HashMap<usize, StaticBatch>,
+    /// Batches that came by themselves, until they are shared.
+    submitted_batches: HashMap<usize, (Ciphertexts, Ciphertexts)>,
+    pub(super) fresh: StaticStore,
     pub(super) model: Option<SharedModel>,
     loss: Option<Share>,
     /// The losses that were read, an epoch each.
@@ -75,7 +79,8 @@ impl CloudServer {
             config: config.clone(),
             batches: config.batches()?,
             submitted: None,
-            fresh: HashMap::new(),
+            submitted_batches: HashMap::new(),
+            fresh: StaticStore::default(),
             model: None,
             loss: None,
             curve: Vec::new(),
@@ -85,6 +90,19 @@ impl CloudServer {
     /// Takes over the users' training rows, packed as [`InputLayout`] has it: features and one-hot targets.
     pub fn submit(&mut self, features: Ciphertexts, targets: Ciphertexts) {
         self.submitted = Some((features, targets));
+    }
+
+    /// Takes over the rows of one batch in the order of its members, packed as [`CloudServer::submit`] has it.
+    pub fn submit_batch(&mut self, batch: usize, features: Ciphertexts, targets: Ciphertexts) {
+        self.submitted_batches.insert(batch, (features, targets));
+    }
+
+    /// Keeps the static ciphertexts of batches in `folder` instead of memory, until this server is dropped.
+    ///
+    /// # Errors
+    /// If there is such a folder already, or it cannot be made.
+    pub fn keep_static_in(&mut self, folder: &Path) -> Result<(), Error> {
+        self.fresh.move_to(folder)
     }
 
     /// What went over the channel so far.
@@ -99,11 +117,8 @@ impl CloudServer {
 
     /// Shares a batch with P2 and exchanges the ciphertexts of its features that never change.
     pub fn refresh_batch(&mut self, batch: usize) -> Result<(), Error> {
-        let (features, targets) = self.submitted.as_ref().ok_or_else(|| missing("training row"))?;
-        let members = &self.batches.members()[batch];
         let layouts = [InputLayout::features(&self.config)?, InputLayout::targets(&self.config)?];
-        let features = gather_rows("the training features", features, layouts[0], self.config.train_rows, members)?;
-        let targets = gather_rows("the training targets", targets, layouts[1], self.config.train_rows, members)?;
+        let (features, targets) = self.submitted_rows(batch, layouts)?;
         let (side, at) = (&mut self.side, |tensor| place(batch as u64, Phase::Input, tensor));
         let by_row = input::send(side, at(FEATURES), layouts[0], &features)?;
         let targets = input::send(side, at(TARGETS), layouts[1], &targets)?.transposed();
@@ -115,8 +130,22 @@ impl CloudServer {
         send_factor(side, at(ALONG_FEATURES), gradient.to_cloud_slot_bits(), &by_row)?;
         let along_rows = recv_factor(side, at(ALONG_ROWS), forward.to_key_slot_bits(), inputs, rows)?;
         let along_features = recv_factor(side, at(ALONG_FEATURES), gradient.to_key_slot_bits(), rows, inputs)?;
-        self.fresh.insert(batch, StaticBatch { features, targets, along_rows, along_features });
-        Ok(())
+        let (bits, kept) = (side.widths.static_shares(), StaticBatch { features, targets, along_rows, along_features });
+        self.fresh.insert(&side.engine, batch, kept, bits)
+    }
+
+    /// The users' rows of a batch; what came for it alone is not kept any longer.
+    fn submitted_rows(&mut self, batch: usize, layouts: [InputLayout; 2]) -> Result<(Ciphertexts, Ciphertexts), Error> {
+        let members = &self.batches.members()[batch];
+        let all: Vec<usize> = (0..members.len()).collect();
+        let alone = self.submitted_batches.remove(&batch);
+        let ((features, targets), table_rows, members) = match (&alone, &self.submitted) {
+            (Some(rows), _) => (rows, members.len(), &all),
+            (None, Some(rows)) => (rows, self.config.train_rows, members),
+            (None, None) => return Err(missing("training row")),
+        };
+        let features = gather_rows("the training features", features, layouts[0], table_rows, members)?;
+        Ok((features, gather_rows("the training targets", targets, layouts[1], table_rows, members)?))
     }
 
     /// Its addend is its share, P2's addend the other: nobody knows the sum, and nothing travels.
@@ -129,7 +158,7 @@ impl CloudServer {
     /// One training step on batch number `batch`.
     pub fn step(&mut self, step: u64, batch: usize) -> Result<PhaseTimes, Error> {
         let mut clock = PhaseClock::start();
-        let fixed = self.fresh.get(&batch).ok_or_else(|| missing("shared batch"))?.clone();
+        let fixed = self.fresh.load(&self.side.engine, batch)?;
         let mut model = self.model.take().ok_or_else(|| missing("model"))?;
 
         let mut forward = self.forward(step, &model, fixed.features, fixed.along_rows, Pass::Training, &mut clock)?;

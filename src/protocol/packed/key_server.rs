@@ -1,7 +1,7 @@
 //! P2 of the packed protocol: holds the private key of the data, the shares T2 and masks of its own. It follows the public
 //! schedule, so every count, divisor and bound is its own knowledge, never P1's word.
 
-use std::collections::HashMap;
+use std::path::Path;
 
 use subtle::Choice;
 
@@ -22,6 +22,7 @@ use super::share::Share;
 use super::side::Side;
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
+use super::static_store::StaticStore;
 use super::widths::Widths;
 use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
@@ -30,7 +31,7 @@ pub struct KeyServer {
     pub(super) side: Side,
     pub(super) config: JobConfig,
     batches: Batches,
-    fresh: HashMap<usize, StaticBatch>,
+    pub(super) fresh: StaticStore,
     pub(super) model: Option<SharedModel>,
     loss: Option<Share>,
     /// The losses that were read, an epoch each.
@@ -65,8 +66,16 @@ impl KeyServer {
         let (transcript, peer) = shake_hands_with_cloud_key(&mut channel, config, key.public_key().id())?;
         let side = Side::new(Role::Key, engine, channel, key, peer, widths, masks.for_job(&transcript))?;
         let batches = config.batches()?;
-        let fresh = HashMap::new();
+        let fresh = StaticStore::default();
         Ok(KeyServer { side, config: config.clone(), batches, fresh, model: None, loss: None, curve: Vec::new() })
+    }
+
+    /// Keeps the static ciphertexts of batches in `folder` instead of memory, until this server is dropped.
+    ///
+    /// # Errors
+    /// If there is such a folder already, or it cannot be made.
+    pub fn keep_static_in(&mut self, folder: &Path) -> Result<(), Error> {
+        self.fresh.move_to(folder)
     }
 
     /// Plays its part of one activity; results go to `reader` if the job allows it.
@@ -94,8 +103,8 @@ impl KeyServer {
         send_factor(side, at(ALONG_FEATURES), gradient.to_key_slot_bits(), &by_row.negated())?;
         let along_rows = recv_factor(side, at(ALONG_ROWS), forward.to_cloud_slot_bits(), inputs, rows)?;
         let along_features = recv_factor(side, at(ALONG_FEATURES), gradient.to_cloud_slot_bits(), rows, inputs)?;
-        self.fresh.insert(batch, StaticBatch { features, targets, along_rows, along_features });
-        Ok(())
+        let (bits, kept) = (side.widths.static_shares(), StaticBatch { features, targets, along_rows, along_features });
+        self.fresh.insert(&side.engine, batch, kept, bits)
     }
 
     fn initial_weights(&mut self) -> Result<(), Error> {
@@ -105,7 +114,7 @@ impl KeyServer {
     }
 
     fn step(&mut self, step: u64, batch: usize) -> Result<(), Error> {
-        let fixed = self.fresh.get(&batch).ok_or_else(|| missing("shared batch"))?.clone();
+        let fixed = self.fresh.load(&self.side.engine, batch)?;
         let mut model = self.model.take().ok_or_else(|| missing("model"))?;
         let mut forward = self.forward(step, &model, fixed.features, fixed.along_rows, Pass::Training)?;
         forward.along_features.insert(0, fixed.along_features);

@@ -30,6 +30,8 @@ mod share;
 mod side;
 mod slots;
 mod state;
+mod static_size;
+mod static_store;
 #[cfg(test)]
 mod test_run;
 #[cfg(test)]
@@ -44,6 +46,7 @@ pub use input::InputLayout;
 pub use key_server::KeyServer;
 pub use key_switch::ResultLayout;
 pub use query::answer_layout;
+pub use static_size::StaticSize;
 
 use crate::error::Error;
 

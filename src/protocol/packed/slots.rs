@@ -70,6 +70,11 @@ impl PackedRows {
         PackedRows { layout, rows: ciphertexts.len() / layout.per_row(), ciphertexts }
     }
 
+    /// All ciphertexts, \[rows\]\[per_row\].
+    pub fn ciphertexts(&self) -> &Ciphertexts {
+        &self.ciphertexts
+    }
+
     /// The encrypted product of the matrix in the exponents \[outputs\]\[rows\] with this matrix: multi-exponentiations,
     /// one group for each plaintext of a row, whose bases all outputs share.
     pub fn multiplied_by(

@@ -23,7 +23,7 @@ pub(super) struct SharedModel {
 }
 
 /// A batch's shares and the other server's ciphertexts of its features, which never change.
-#[derive(Clone)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct StaticBatch {
     /// \[inputs\]\[rows\].
     pub features: Share,

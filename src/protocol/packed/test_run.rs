@@ -177,7 +177,8 @@ fn servers(run: &TestRun, masks: MaskKey, fault: Option<Fault>) -> Result<(Witne
     })
 }
 
-fn encrypted_rows(run: &TestRun) -> Result<(Ciphertexts, Ciphertexts), Error> {
+/// What a user would have sent.
+pub(super) fn encrypted_rows(run: &TestRun) -> Result<(Ciphertexts, Ciphertexts), Error> {
     let plan = &run.config.plan;
     let targets = one_hot(&run.labels, plan.layers.outputs(), plan.fixed.one());
     let encrypt = |layout: InputLayout, values: &[i64]| {

@@ -126,6 +126,11 @@ impl Widths {
         if layer == 0 { self.plan.bounds.bits(self.plan.inputs.bound()) } else { self.plan.bounds.activations }
     }
 
+    /// S of the shares of features and of targets.
+    pub fn static_shares(&self) -> (u32, u32) {
+        (self.fresh(self.input_bits(0)), self.fresh(self.target_bits()))
+    }
+
     pub fn delta_bits(&self) -> u32 {
         self.plan.bounds.delta
     }

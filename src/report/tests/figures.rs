@@ -162,6 +162,7 @@ pub fn summary(data: &str, protocol: &str, scale: f64) -> Summary {
         setup_seconds: 3.2,
         setup_bytes: 5_400_000,
         evaluation_seconds: 0.4,
+        static_bytes: 0,
         pool_level_start: 0,
         pool_hits: 10_000,
         pool_misses: 1_200,

@@ -1,0 +1,62 @@
+//! How much the ciphertexts take that are made once for each batch and never change, known before any is made.
+
+use crate::error::Error;
+use crate::protocol::config::{JobConfig, Protocol};
+use crate::protocol::schedule::{self, Activity};
+
+use super::slots::RowLayout;
+use super::widths::Widths;
+
+/// Static ciphertexts of a training, of both servers together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StaticSize {
+    /// Batches that the training uses.
+    pub batches: usize,
+    /// Bytes of the largest batch.
+    pub largest_batch_bytes: u64,
+    /// Bytes of all batches.
+    pub bytes: u64,
+}
+
+impl StaticSize {
+    /// What the training of `config` will make; nothing where the protocol has no static ciphertexts.
+    ///
+    /// # Errors
+    /// If the job does not fit its key.
+    pub fn of_training(config: &JobConfig) -> Result<Self, Error> {
+        if config.protocol != Protocol::Packed {
+            return Ok(StaticSize::default());
+        }
+        // The first epoch visits every batch that any epoch does.
+        let first_epoch = JobConfig { epochs: config.epochs.min(1), ..config.clone() };
+        let batches = config.batches()?;
+        let widths = Widths::of_job(config)?;
+        let mut size = StaticSize::default();
+        for activity in schedule::training(&first_epoch, &batches) {
+            if let Activity::RefreshBatch { batch } = activity {
+                let bytes = batch_bytes(config, &widths, batches.members()[batch].len())?;
+                size.batches += 1;
+                size.largest_batch_bytes = size.largest_batch_bytes.max(bytes);
+                size.bytes += bytes;
+            }
+        }
+        Ok(size)
+    }
+}
+
+/// Features of `rows` rows under both servers' keys: along the batch for the first layer's product, along the features
+/// for its gradient.
+fn batch_bytes(config: &JobConfig, widths: &Widths, rows: usize) -> Result<u64, Error> {
+    let inputs = config.plan.layers.inputs();
+    let (forward, gradient) = (widths.forward(0), widths.gradient(0, rows));
+    let mut ciphertexts = 0;
+    for slot_bits in [forward.to_cloud_slot_bits(), forward.to_key_slot_bits()] {
+        ciphertexts += inputs * RowLayout::new(config.key_bits, slot_bits, rows)?.per_row();
+    }
+    for slot_bits in [gradient.to_cloud_slot_bits(), gradient.to_key_slot_bits()] {
+        ciphertexts += rows * RowLayout::new(config.key_bits, slot_bits, inputs)?.per_row();
+    }
+    // A ciphertext is a residue modulo n^2; both keys have one length.
+    let ciphertext_bytes = u64::from(2 * config.key_bits).div_ceil(8);
+    Ok(ciphertexts as u64 * ciphertext_bytes)
+}
