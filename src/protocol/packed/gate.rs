@@ -84,13 +84,29 @@ pub(super) fn answer(
     bits: &[Choice],
     value_bits: u32,
 ) -> Result<Share, Error> {
-    let count = share.values().len();
-    let layout = layout(side, place, count)?;
+    let mixed = recv_mixed(side, place, bits)?;
+    reply(side, place, share, bits, &mixed, value_bits)
+}
+
+/// What P1 opens: U + M, in one row. Gates that travel together are all received before the first [`reply`].
+pub(super) fn recv_mixed(side: &mut Side, place: Place, bits: &[Choice]) -> Result<Share, Error> {
+    let layout = layout(side, place, bits.len())?;
     let opened = side.recv_opened(place, Operation::Gate, layout.per_row())?;
     let share_bits = side.widths.gate_share(place.phase);
     let raised = |bit: &Choice| Integer::from(bit.unwrap_u8()) << (share_bits + 1);
-    let raised = layout.pack(&Share::new(1, count, bits.iter().map(raised).collect()));
-    let mixed = side.unpack_masked(place, layout, &opened, &raised, share_bits + 1)?;
+    let raised = layout.pack(&Share::new(1, bits.len(), bits.iter().map(raised).collect()));
+    side.unpack_masked(place, layout, &opened, &raised, share_bits + 1)
+}
+
+/// P1 sends U + M - tau Y1 + m in clear and ends with m.
+pub(super) fn reply(
+    side: &mut Side,
+    place: Place,
+    share: &Share,
+    bits: &[Choice],
+    mixed: &Share,
+    value_bits: u32,
+) -> Result<Share, Error> {
     let masks = side.masks(place, Purpose::Refresh, value_bits, (share.rows(), share.columns()), MaskOrder::AsItLies);
     #[cfg(test)]
     side.witness.gated.push((place, share.clone(), bits.to_vec()));

@@ -33,12 +33,16 @@ pub(super) fn answer(side: &mut Side, step: u64, scores: &Share) -> Result<Share
             gate::send_share(side, at(Phase::LabelValue), &values, &bits)?;
         }
 
-        let (index_bits, value_bits) = (side.widths.index_bits(), side.widths.score_difference_bits());
-        let gated_indexes = gate::answer(side, at(Phase::LabelIndex), &indexes, &bits, index_bits)?;
-        let gated_values = match candidates.is_final() {
+        let mixed_indexes = gate::recv_mixed(side, at(Phase::LabelIndex), &bits)?;
+        let mixed_values = match candidates.is_final() {
             true => None,
-            false => Some(gate::answer(side, at(Phase::LabelValue), &values, &bits, value_bits)?),
+            false => Some(gate::recv_mixed(side, at(Phase::LabelValue), &bits)?),
         };
+        let (index_bits, value_bits) = (side.widths.index_bits(), side.widths.score_difference_bits());
+        let gated_indexes = gate::reply(side, at(Phase::LabelIndex), &indexes, &bits, &mixed_indexes, index_bits)?;
+        let gated_values = mixed_values
+            .map(|mixed| gate::reply(side, at(Phase::LabelValue), &values, &bits, &mixed, value_bits))
+            .transpose()?;
         candidates.advance(gated_values, &gated_indexes);
     }
     Ok(candidates.indexes)
