@@ -91,15 +91,31 @@ pub(super) fn answer(
     place: Place,
     share: &Share,
     bits: &[Choice],
-    (masks, value_bits): (&Share, u32),
+    masks: (&Share, u32),
 ) -> Result<(), Error> {
-    let count = share.values().len();
-    let layout = layout(side, place, count)?;
+    let mixed = recv_mixed(side, place, bits)?;
+    reply(side, place, share, bits, &mixed, masks)
+}
+
+/// What P1 opens: U + M, in one row. Gates that travel together are all received before the first [`reply`].
+pub(super) fn recv_mixed(side: &mut Side, place: Place, bits: &[Choice]) -> Result<Share, Error> {
+    let layout = layout(side, place, bits.len())?;
     let opened = side.recv_opened(place, Operation::Gate, layout.per_row())?;
     let share_bits = side.widths.gate_share(place.phase);
     let raised = |bit: &Choice| Integer::from(bit.unwrap_u8()) << (share_bits + 1);
-    let raised = layout.pack(&Share::new(1, count, bits.iter().map(raised).collect()));
-    let mixed = side.unpack_masked(place, layout, &opened, &raised, share_bits + 1)?;
+    let raised = layout.pack(&Share::new(1, bits.len(), bits.iter().map(raised).collect()));
+    side.unpack_masked(place, layout, &opened, &raised, share_bits + 1)
+}
+
+/// P1 sends U + M - tau Y1 + m in clear.
+pub(super) fn reply(
+    side: &mut Side,
+    place: Place,
+    share: &Share,
+    bits: &[Choice],
+    mixed: &Share,
+    (masks, value_bits): (&Share, u32),
+) -> Result<(), Error> {
     #[cfg(test)]
     side.witness.gated.push((place, share.clone(), bits.to_vec()));
     let reply_bits = side.widths.gate_reply_bits(place.phase, value_bits);

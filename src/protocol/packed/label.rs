@@ -36,14 +36,19 @@ pub(super) fn answer(side: &mut Side, step: u64, scores: &Share) -> Result<Share
         }
         comparison::answer(side, at(Phase::LabelCompare), &values, &blinds)?;
 
+        let mixed_indexes = gate::recv_mixed(side, at(Phase::LabelIndex), &bits)?;
+        let mixed_values = match candidates.is_final() {
+            true => None,
+            false => Some(gate::recv_mixed(side, at(Phase::LabelValue), &bits)?),
+        };
         let (index_bits, value_bits) = (side.widths.index_bits(), side.widths.score_difference_bits());
         let gated_indexes = gate::masks(side, at(Phase::LabelIndex), &indexes, index_bits);
-        gate::answer(side, at(Phase::LabelIndex), &indexes, &bits, (&gated_indexes, index_bits))?;
-        let gated_values = match candidates.is_final() {
-            true => None,
-            false => {
+        gate::reply(side, at(Phase::LabelIndex), &indexes, &bits, &mixed_indexes, (&gated_indexes, index_bits))?;
+        let gated_values = match mixed_values {
+            None => None,
+            Some(mixed) => {
                 let gated = gate::masks(side, at(Phase::LabelValue), &values, value_bits);
-                gate::answer(side, at(Phase::LabelValue), &values, &bits, (&gated, value_bits))?;
+                gate::reply(side, at(Phase::LabelValue), &values, &bits, &mixed, (&gated, value_bits))?;
                 Some(gated)
             }
         };

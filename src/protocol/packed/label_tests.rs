@@ -42,6 +42,7 @@ struct Tournament {
     labels: Vec<u32>,
     /// P1's.
     masks: MaskKey,
+    round_trips: u64,
     cloud: Witness,
     key: Witness,
     /// T1 and T2 of the scores.
@@ -56,12 +57,14 @@ fn play(job: &JobConfig, scores: &[i64], rng: &mut SeededRng, fault: Option<Faul
     let first = Share::new(scores.len() / classes, classes, first);
     let second = first.map(|i, own| Integer::from(own + scores[i]));
     let shares = (first.transposed(), second.transposed());
-    let ((cloud_labels, masks, cloud), (key_labels, key)) = in_job(
+    let ((cloud_labels, masks, round_trips, cloud), (key_labels, key)) = in_job(
         job,
         |side| {
             side.witness.fault = fault;
+            let before = side.channel.traffic();
             let labels = label::answer(side, 1 << 63, &shares.0)?;
-            Ok((labels, side.masks.clone(), std::mem::take(&mut side.witness)))
+            let round_trips = side.channel.traffic().since(&before).round_trips;
+            Ok((labels, side.masks.clone(), round_trips, std::mem::take(&mut side.witness)))
         },
         |side| {
             side.witness.fault = fault;
@@ -69,7 +72,7 @@ fn play(job: &JobConfig, scores: &[i64], rng: &mut SeededRng, fault: Option<Faul
         },
     );
     let labels = opened(&cloud_labels, &key_labels).iter().map(|label| label.to_u32().unwrap()).collect();
-    Tournament { labels, masks, cloud, key, shares }
+    Tournament { labels, masks, round_trips, cloud, key, shares }
 }
 
 #[test]
@@ -169,6 +172,7 @@ fn both_views_are_masked_values_and_blinded_differences() {
     assert_eq!((phases(cloud, Phase::LabelIndex), phases(cloud, Phase::LabelValue)), (4, 3));
     assert_eq!((phases(key, Phase::LabelIndex), phases(key, Phase::LabelValue)), (4, 3));
     assert_eq!((phases(key, Phase::LabelCompare), cloud.seen.len()), (4, 7));
+    assert_eq!(tournament.round_trips, 8, "two a level");
 }
 
 /// Whatever the labels are, neither server's own bits tell.
