@@ -8,6 +8,8 @@ use rug::integer::Order;
 use zeroize::Zeroize;
 
 use super::backend::gmp::constant;
+#[cfg(target_arch = "x86_64")]
+use super::backend::ifma;
 use super::batch::Batch;
 use crate::secret::{SecretInteger, SecretLimbs};
 
@@ -25,6 +27,8 @@ struct Inner {
     montgomery: Montgomery,
     root: Option<Root>,
     secret: bool,
+    #[cfg(target_arch = "x86_64")]
+    ifma_cache: ifma::Cache,
 }
 
 /// What Montgomery's reduction by k limbs needs, with R = 2^(64 k).
@@ -95,7 +99,16 @@ impl Modulus {
         assert!(value.is_odd() && *value > 1, "a modulus is odd and above one");
         let limbs = exact_limbs(&value);
         let (reciprocal, montgomery) = (reciprocal(&limbs), Montgomery::new(&limbs));
-        Modulus(Arc::new(Inner { value, limbs, reciprocal, montgomery, root, secret }))
+        Modulus(Arc::new(Inner {
+            value,
+            limbs,
+            reciprocal,
+            montgomery,
+            root,
+            secret,
+            #[cfg(target_arch = "x86_64")]
+            ifma_cache: ifma::Cache::default(),
+        }))
     }
 
     /// The modulus itself.
@@ -131,6 +144,17 @@ impl Modulus {
     /// For reduction without division.
     pub(crate) fn montgomery(&self) -> &Montgomery {
         &self.0.montgomery
+    }
+
+    /// Whether both are clones of one.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn is_same(&self, other: &Modulus) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn ifma_cache(&self) -> &ifma::Cache {
+        &self.0.ifma_cache
     }
 
     /// The root in 64-bit limbs, least significant first, without leading zeros.
@@ -221,7 +245,7 @@ impl Moduli {
         self.all().iter().map(|modulus| modulus.limbs().len()).max().unwrap_or(0)
     }
 
-    fn all(&self) -> &[Modulus] {
+    pub(crate) fn all(&self) -> &[Modulus] {
         match self {
             Moduli::One(modulus) => std::slice::from_ref(modulus),
             Moduli::Each(moduli) => moduli,

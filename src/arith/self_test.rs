@@ -76,7 +76,11 @@ mod tests {
 
     impl Operations for Wrong {
         fn kind(&self) -> EngineKind {
-            EngineKind::Gmp
+            EngineKind::Ifma
+        }
+
+        fn missing(&self) -> Option<&'static str> {
+            None
         }
 
         fn run(&self, job: &Job, constant_time: ConstantTime) -> Result<Batch, EngineError> {
@@ -102,6 +106,6 @@ mod tests {
     #[test]
     fn a_wrong_answer_is_noticed_and_named() {
         assert_eq!(run(&Gmp), Ok(()));
-        assert_eq!(run(&Wrong), Err(EngineError::SelfTest { kind: EngineKind::Gmp, operation: "inverse" }));
+        assert_eq!(run(&Wrong), Err(EngineError::SelfTest { kind: EngineKind::Ifma, operation: "inverse" }));
     }
 }

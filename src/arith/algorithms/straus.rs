@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 use super::table::{Digits, Field, digit, digit_count};
 use crate::arith::backend::residues::{Layout, Residues};
+use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
-use crate::secret::SecretLimbs;
 
 /// A share of the bases smaller than this is not worth accumulators of its own.
 const SMALLEST_SHARE: usize = 16;
@@ -24,7 +24,7 @@ struct Problem<'a, B: Backend> {
     per_group: usize,
     rows: usize,
     window_bits: u32,
-    disguise: SecretLimbs,
+    disguise: Words,
 }
 
 /// groups x rows residues: prod_k bases[g][k]^exponents[g][r][k]. One modulus for all, and at least one base a group.
@@ -45,7 +45,7 @@ pub(crate) fn multi_power<B: Backend>(
 
     let blocks: Vec<(usize, Range<usize>)> =
         (0..groups).flat_map(|group| cut(rows, shares.rows).map(move |rows| (group, rows))).collect();
-    let results: Vec<Vec<SecretLimbs>> =
+    let results: Vec<Vec<Words>> =
         blocks.par_iter().map(|(group, rows)| problem.block(*group, rows.clone(), shares.bases)).collect();
 
     let mut out = Residues::zero(layout, groups * rows, bases.moduli().is_secret());
@@ -60,7 +60,7 @@ pub(crate) fn multi_power<B: Backend>(
 
 impl<B: Backend> Problem<'_, B> {
     /// The results of some rows of a group, a row a lane.
-    fn block(&self, group: usize, rows: Range<usize>, base_shares: usize) -> Vec<SecretLimbs> {
+    fn block(&self, group: usize, rows: Range<usize>, base_shares: usize) -> Vec<Words> {
         let shares: Vec<Range<usize>> = cut(self.per_group, base_shares).collect();
         let accumulators = shares
             .into_par_iter()
@@ -75,15 +75,15 @@ impl<B: Backend> Problem<'_, B> {
     }
 
     /// For each row and digit position the product of the bases' table rows at that digit.
-    fn accumulate(&self, group: usize, rows: Range<usize>, bases: Range<usize>) -> SecretLimbs {
+    fn accumulate(&self, group: usize, rows: Range<usize>, bases: Range<usize>) -> Words {
         let Layout { limbs, .. } = self.field.layout;
         let (group_words, positions) = (self.field.layout.group_words(), self.positions());
         let scratch = &mut Scratch::default();
         let start = self.field.start(bases.len(), scratch);
-        let mut accumulators = SecretLimbs::new(start.as_slice().repeat(rows.len().div_ceil(B::WIDTH) * positions));
+        let mut accumulators = Words::copy_of(&start.as_slice().repeat(rows.len().div_ceil(B::WIDTH) * positions));
 
         let table_words = limbs << self.window_bits;
-        let mut tables = SecretLimbs::zero(B::WIDTH * table_words);
+        let mut tables = Words::secret(B::WIDTH * table_words);
         let (mut lanes, mut entry) = (self.field.group(), self.field.group());
         let mut digits = Digits::zero(B::WIDTH);
         for first in bases.clone().step_by(B::WIDTH) {
@@ -108,7 +108,7 @@ impl<B: Backend> Problem<'_, B> {
         accumulators
     }
 
-    fn merge(&self, mut left: SecretLimbs, right: SecretLimbs) -> SecretLimbs {
+    fn merge(&self, mut left: Words, right: Words) -> Words {
         let scratch = &mut Scratch::default();
         let group_words = self.field.layout.group_words();
         let pairs = left.as_mut_slice().chunks_exact_mut(group_words).zip(right.as_slice().chunks_exact(group_words));
@@ -119,11 +119,11 @@ impl<B: Backend> Problem<'_, B> {
     }
 
     /// The positions of a row joined by Horner's rule.
-    fn finish(&self, accumulators: &[u64]) -> SecretLimbs {
+    fn finish(&self, accumulators: &[u64]) -> Words {
         let scratch = &mut Scratch::default();
         let mut positions = accumulators.rchunks_exact(self.field.layout.group_words());
         let highest = positions.next().expect("a row has a digit position");
-        let mut result = SecretLimbs::new(highest.to_vec());
+        let mut result = Words::copy_of(highest);
         for accumulator in positions {
             for _ in 0..self.window_bits {
                 self.field.kernels.square(result.as_mut_slice(), scratch);

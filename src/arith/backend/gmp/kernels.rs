@@ -92,6 +92,12 @@ impl Kernels for GmpKernels<'_> {
         }
     }
 
+    fn look_up_own(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
+        self.look_up(out, table, digits);
+    }
+
+    fn prefetch(&self, _table: &[u64], _digits: &[usize]) {}
+
     fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[Choice]) {
         for ((out, zero), one) in out.iter_mut().zip(on_zero).zip(on_one) {
             *out = u64::conditional_select(zero, one, choices[0]);
@@ -99,9 +105,15 @@ impl Kernels for GmpKernels<'_> {
     }
 
     fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
-        let (low, high) = out.split_at_mut(numbers.len());
-        low.copy_from_slice(numbers);
-        high.fill(0);
+        out.fill(0);
+        if numbers.len() > self.limbs() {
+            let (number, inner) = scratch.with_inner(numbers.len());
+            number.copy_from_slice(numbers);
+            mpn::sec_rem(number, self.modulus.limbs(), inner);
+            out[..self.limbs()].copy_from_slice(&number[..self.limbs()]);
+        } else {
+            out[..numbers.len()].copy_from_slice(numbers);
+        }
         if self.modulus.is_secret() {
             self.product(out, self.modulus.montgomery().square.as_slice(), scratch);
         }

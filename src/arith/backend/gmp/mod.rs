@@ -6,6 +6,7 @@ mod mpn;
 mod power;
 
 use crate::arith::backend::Backend;
+use crate::arith::backend::residues::Layout;
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
 use crate::arith::modulus::Moduli;
@@ -20,14 +21,18 @@ impl Backend for Gmp {
     const WIDTH: usize = 1;
     type Kernels<'m> = GmpKernels<'m>;
 
-    fn limbs(moduli: &Moduli) -> usize {
-        moduli.limb_count()
+    fn missing() -> Option<&'static str> {
+        None
+    }
+
+    fn layout(moduli: &Moduli) -> Layout {
+        Layout { kind: Self::KIND, width: Self::WIDTH, limbs: moduli.limb_count(), dual: false }
     }
 
     fn kernels<'m>(
         moduli: &'m Moduli,
         index: impl Fn(usize) -> usize,
-        _limbs: usize,
+        _layout: Layout,
         class: TimingClass,
     ) -> GmpKernels<'m> {
         GmpKernels::new(moduli.of(index(0)), class)
