@@ -200,7 +200,7 @@ impl Engine {
         self.run(Job::Select { on_zero: on_zero.clone(), on_one: on_one.clone(), choices: choices.into() })
     }
 
-    /// Reduced numbers, each in [`Moduli::limb_count`] limbs, as residues.
+    /// Numbers of one width, each below the square of the widest modulus, as residues.
     pub(super) fn load_limbs(&self, moduli: &Moduli, numbers: &SecretLimbs, len: usize) -> Batch {
         self.install(|| self.0.backend.load(moduli, numbers.as_slice(), len))
     }

@@ -69,6 +69,7 @@ mod tests {
     use super::*;
     use crate::arith::FixedBase;
     use crate::arith::backend::gmp::Gmp;
+    use crate::arith::dispatch;
     use crate::arith::options::EngineKind;
 
     /// GMP, but without inverses.
@@ -101,6 +102,20 @@ mod tests {
         fn fixed_base(&self, modulus: &Modulus, base: &[u64], max_bits: u32, window_bits: u32) -> FixedBase {
             Gmp.fixed_base(modulus, base, max_bits, window_bits)
         }
+    }
+
+    #[test]
+    fn an_engine_with_wrong_answers_is_passed_over_and_reported() {
+        let backends: [&'static dyn Operations; 2] = [&Wrong, &Gmp];
+        let chosen = dispatch::choose(EngineKind::Auto, &backends).ok().unwrap();
+        assert_eq!(chosen.backend.kind(), EngineKind::Gmp);
+        let warning = chosen.warning.unwrap();
+        assert!(warning.contains("ifma failed its self-test (inverse)"), "{warning}");
+        assert!(warning.contains("gmp computes instead") && chosen.reason.contains("self-test"), "{warning}");
+        let asked_for = dispatch::choose(EngineKind::Ifma, &backends).err();
+        assert_eq!(asked_for, Some(EngineError::SelfTest { kind: EngineKind::Ifma, operation: "inverse" }));
+        let absent = dispatch::choose(EngineKind::Ifma, &backends[1..]).err().unwrap();
+        assert!(absent.to_string().contains("use --engine auto"), "{absent}");
     }
 
     #[test]

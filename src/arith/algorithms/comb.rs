@@ -132,11 +132,13 @@ pub(crate) fn power<B: Backend>(table: &FixedBase, exponents: &Exponents, class:
         digits.fill(at(0));
         while let Some((position, rows)) = tables.next() {
             kernels.look_up(entry.as_mut_slice(), rows, digits.as_slice());
-            if let Some((_, next)) = tables.peek() {
-                digits.fill(at(position + 1));
-                kernels.prefetch(next, digits.as_slice());
+            match tables.peek() {
+                Some((_, next)) => {
+                    digits.fill(at(position + 1));
+                    kernels.product_ahead(out, entry.as_slice(), next, digits.as_slice(), scratch);
+                }
+                None => kernels.product(out, entry.as_slice(), scratch),
             }
-            kernels.product(out, entry.as_slice(), scratch);
         }
     })
 }

@@ -13,9 +13,13 @@ pub(crate) fn product<B: Backend>(a: &Batch, b: &Batch, class: TimingClass) -> B
     map_groups::<B>(a.moduli().clone(), layout, len, class, |kernels, first, out, scratch| {
         let index = |lane: usize| (first + lane).min(len - 1);
         a.residues().read_group(index, out);
-        let mut factor = Words::secret(layout.group_words());
-        b.residues().read_group(|lane| broadcast(b.len(), index(lane)), factor.as_mut_slice());
-        kernels.product(out, factor.as_slice(), scratch);
+        if b.len() == len {
+            kernels.product(out, b.residues().group(first), scratch);
+        } else {
+            let mut factor = Words::secret(layout.group_words());
+            b.residues().read_group(|lane| broadcast(b.len(), index(lane)), factor.as_mut_slice());
+            kernels.product(out, factor.as_slice(), scratch);
+        }
     })
 }
 

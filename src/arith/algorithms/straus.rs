@@ -40,7 +40,7 @@ pub(crate) fn multi_power<B: Backend>(
     let shares = Shares::new(groups, per_group, rows);
     let field = Field::new(bases.moduli(), layout, class);
     let disguise = field.disguise(&mut Scratch::default());
-    let window_bits = best_window(exponents.bits(), rows.div_ceil(shares.rows).div_ceil(B::WIDTH), class);
+    let window_bits = best_window::<B>(exponents.bits(), rows.div_ceil(shares.rows).div_ceil(B::WIDTH), class);
     let problem = Problem::<B> { field, bases, exponents, per_group, rows, window_bits, disguise };
 
     let blocks: Vec<(usize, Range<usize>)> =
@@ -164,12 +164,13 @@ fn cut(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
 /// A masked scan of this many rows takes about as long as a product.
 const SCAN_OF_A_PRODUCT: usize = 256;
 
-/// The window that costs a base the fewest products, its table included, if `rows` groups of rows use it.
-fn best_window(bits: u32, rows: usize, class: TimingClass) -> u32 {
+/// The window that costs a base the fewest products, if `rows` groups of rows use its table. The tables of a group of bases
+/// are made together.
+fn best_window<B: Backend>(bits: u32, rows: usize, class: TimingClass) -> u32 {
     let cost = |window_bits: u32| {
         let table = 1usize << window_bits;
         let scan = if class == TimingClass::Constant { table } else { 0 };
-        table * SCAN_OF_A_PRODUCT + rows * digit_count(bits, window_bits) * (SCAN_OF_A_PRODUCT + scan)
+        table * SCAN_OF_A_PRODUCT / B::WIDTH + rows * digit_count(bits, window_bits) * (SCAN_OF_A_PRODUCT + scan)
     };
     (1..=10).min_by_key(|&window_bits| cost(window_bits)).unwrap_or(1)
 }

@@ -55,16 +55,12 @@ impl<'m, B: Backend> Field<'m, B> {
 
     /// Fills `tables`, one for each lane of `bases`, with as many rows each as there is room for.
     pub fn fill_tables(&self, bases: &[u64], disguise: &[u64], tables: &mut [u64], scratch: &mut Scratch) {
-        let table_words = tables.len() / B::WIDTH;
         let mut entry = Words::copy_of(disguise);
-        for row in (0..table_words).step_by(self.layout.limbs) {
+        for row in 0..tables.len() / self.layout.group_words() {
             if row > 0 {
                 self.kernels.product(entry.as_mut_slice(), bases, scratch);
             }
-            for lane in 0..B::WIDTH {
-                let out = &mut tables[lane * table_words + row..][..self.layout.limbs];
-                self.layout.read_lane(entry.as_slice(), lane, out);
-            }
+            self.kernels.spread(entry.as_slice(), tables, row);
         }
     }
 }

@@ -45,14 +45,20 @@ pub(crate) trait Backend: Sync {
 pub(crate) trait Kernels: Sync {
     /// x *= y.
     fn product(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch);
+    /// x *= y; meanwhile the rows that [`Kernels::look_up`] will ask for next may come nearer.
+    fn product_ahead(&self, x: &mut [u64], y: &[u64], _table: &[u64], _digits: &[usize], scratch: &mut Scratch) {
+        self.product(x, y, scratch);
+    }
     /// x = x^2.
     fn square(&self, x: &mut [u64], scratch: &mut Scratch);
     /// Lane l becomes row `digits[l]` of `table`, by masked scan or by address as the timing class allows.
     fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]);
-    /// Lane l becomes lane l of group `digits[l]` of `table`; see [`Kernels::look_up`].
-    fn look_up_own(&self, out: &mut [u64], table: &[u64], digits: &[usize]);
-    /// Rows of `table` that will be looked up soon.
-    fn prefetch(&self, table: &[u64], digits: &[usize]);
+    /// Lane l becomes lane l of group `digits[l]` of `table`, by masked scan.
+    fn scan_groups(&self, out: &mut [u64], table: &[u64], digits: &[usize]);
+    /// Lane l becomes row `digits[l]` of the l-th of `tables`, which are as many as there are lanes, by address.
+    fn read_own(&self, out: &mut [u64], tables: &[u64], digits: &[usize]);
+    /// Lane l of `group` becomes row `row` of the l-th of `tables`.
+    fn spread(&self, group: &[u64], tables: &mut [u64], row: usize);
     /// Lane l becomes that of `on_one` if bit l of `choices` is set, else that of `on_zero`; `constant` always.
     fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[subtle::Choice]);
     /// A group from one number a lane, each `numbers.len()` / width limbs of 64 bits and below the square of the widest

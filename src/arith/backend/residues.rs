@@ -76,6 +76,11 @@ impl Residues {
         self.words.as_mut_slice()
     }
 
+    /// The group whose first lane is the residue at `first`. Its lanes beyond the last residue are zero.
+    pub fn group(&self, first: usize) -> &[u64] {
+        &self.words()[first * self.layout.limbs..][..self.layout.group_words()]
+    }
+
     /// Fills the lanes of `group` with the residues at `index(lane)`.
     pub fn read_group(&self, index: impl Fn(usize) -> usize, group: &mut [u64]) {
         let Layout { width, limbs, .. } = self.layout;

@@ -92,11 +92,17 @@ impl Kernels for GmpKernels<'_> {
         }
     }
 
-    fn look_up_own(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
-        self.look_up(out, table, digits);
+    fn scan_groups(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
+        mpn::sec_select(out, table, digits[0]);
     }
 
-    fn prefetch(&self, _table: &[u64], _digits: &[usize]) {}
+    fn read_own(&self, out: &mut [u64], tables: &[u64], digits: &[usize]) {
+        out.copy_from_slice(&tables[digits[0] * out.len()..][..out.len()]);
+    }
+
+    fn spread(&self, group: &[u64], tables: &mut [u64], row: usize) {
+        tables[row * group.len()..][..group.len()].copy_from_slice(group);
+    }
 
     fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[Choice]) {
         for ((out, zero), one) in out.iter_mut().zip(on_zero).zip(on_one) {

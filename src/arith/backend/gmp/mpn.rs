@@ -1,6 +1,6 @@
 //! The leaf under everything of GMP's that has no safe binding: its `mpn` functions on slices of limbs.
 //!
-//! This is the only file of the room with `unsafe`. One rule makes each call sound: every pointer comes from a slice
+//! This is the only file of the backend with `unsafe`. One rule makes each call sound: every pointer comes from a slice
 //! whose length is passed beside it or asserted to be what the function's manual entry asks for, scratch space has the
 //! length that the function's own `_itch` names, and Rust's borrows keep outputs apart from inputs wherever GMP
 //! forbids overlap. The functions neither keep pointers nor touch global state.

@@ -7,6 +7,7 @@ use super::convert;
 use super::features::{missing, simd_entry};
 use super::lanes::{Mask, WIDTH};
 use super::reduce::Reducer;
+use super::residue::{Ahead, NOTHING_AHEAD};
 use super::{lookup, residue};
 use crate::arith::backend::words::Row;
 use crate::arith::backend::{Kernels, Scratch};
@@ -51,7 +52,17 @@ fn digit_row(digits: &[usize]) -> Row {
 impl Kernels for IfmaKernels {
     fn product(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch) {
         // SAFETY: `new` has found the processor's features.
-        unsafe { product(rows_mut(x), rows(y), self.constants.reducer(), self.work(scratch)) }
+        unsafe { product(rows_mut(x), rows(y), NOTHING_AHEAD, self.constants.reducer(), self.work(scratch)) }
+    }
+
+    fn product_ahead(&self, x: &mut [u64], y: &[u64], table: &[u64], digits: &[usize], scratch: &mut Scratch) {
+        if self.look_up == TimingClass::Constant {
+            return self.product(x, y, scratch);
+        }
+        let width = self.form().width();
+        let ahead = std::array::from_fn(|lane| &table[digits[lane] * width..][..width]);
+        // SAFETY: `new` has found the processor's features.
+        unsafe { product(rows_mut(x), rows(y), ahead, self.constants.reducer(), self.work(scratch)) }
     }
 
     fn square(&self, x: &mut [u64], scratch: &mut Scratch) {
@@ -70,16 +81,19 @@ impl Kernels for IfmaKernels {
         }
     }
 
-    fn look_up_own(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
+    fn scan_groups(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
         // SAFETY: `new` has found the processor's features.
         unsafe { scan_groups(rows_mut(out), rows(table), &digit_row(digits)) }
     }
 
-    fn prefetch(&self, table: &[u64], digits: &[usize]) {
-        if self.look_up != TimingClass::Constant {
-            // SAFETY: `new` has found the processor's features.
-            unsafe { prefetch_rows(table, self.form().width(), &digit_row(digits)) }
-        }
+    fn read_own(&self, out: &mut [u64], tables: &[u64], digits: &[usize]) {
+        // SAFETY: `new` has found the processor's features.
+        unsafe { read_own(rows_mut(out), tables, &digit_row(digits)) }
+    }
+
+    fn spread(&self, group: &[u64], tables: &mut [u64], row: usize) {
+        // SAFETY: `new` has found the processor's features.
+        unsafe { spread(rows(group), tables, row) }
     }
 
     fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[Choice]) {
@@ -111,8 +125,8 @@ impl Kernels for IfmaKernels {
 }
 
 simd_entry! {
-    fn product(x: &mut [Row], y: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
-        residue::product(x, y, reducer, work);
+    fn product(x: &mut [Row], y: &[Row], ahead: Ahead<'_>, reducer: Reducer<'_>, work: &mut [Row]) {
+        residue::product(x, y, ahead, reducer, work);
     }
 
     fn square(x: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
@@ -139,8 +153,12 @@ simd_entry! {
         lookup::scan_groups(out, table, digits);
     }
 
-    fn prefetch_rows(table: &[u64], limbs: usize, digits: &Row) {
-        lookup::prefetch_rows(table, limbs, digits);
+    fn read_own(out: &mut [Row], tables: &[u64], digits: &Row) {
+        lookup::read_own(out, tables, digits);
+    }
+
+    fn spread(group: &[Row], tables: &mut [u64], row: usize) {
+        lookup::spread(group, tables, row);
     }
 
     fn select(out: &mut [Row], on_zero: &[Row], on_one: &[Row], mask: Mask) {

@@ -48,6 +48,11 @@ simd! {
             unsafe { _mm512_store_si512(row.0.as_mut_ptr().cast(), self.0) }
         }
 
+        pub fn store_unaligned(self, words: &mut [u64; WIDTH]) {
+            // SAFETY: eight words are 64 bytes, and the instruction asks for no alignment.
+            unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
+        }
+
         pub fn zero() -> Lanes {
             Lanes(_mm512_setzero_si512())
         }

@@ -26,7 +26,46 @@ simd! {
     /// As [`scan`], but reads the rows of the digits alone.
     pub(super) fn read(out: &mut [Row], table: &[u64], digits: &Row) {
         let limbs = out.len();
-        let rows = digits.0.map(|digit| &table[digit as usize * limbs..][..limbs]);
+        read_rows(out, digits.0.map(|digit| &table[digit as usize * limbs..][..limbs]));
+    }
+
+    /// Lane l of `out` = row `digits[l]` of the l-th of eight tables.
+    pub(super) fn read_own(out: &mut [Row], tables: &[u64], digits: &Row) {
+        let (limbs, table_words) = (out.len(), tables.len() / WIDTH);
+        let row = |lane: usize| &tables[lane * table_words + digits.0[lane] as usize * limbs..][..limbs];
+        read_rows(out, [row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)]);
+    }
+
+    /// Lane l of `group` becomes row `row` of the l-th of eight tables.
+    pub(super) fn spread(group: &[Row], tables: &mut [u64], row: usize) {
+        let (limbs, table_words) = (group.len(), tables.len() / WIDTH);
+        let (eights, rest) = group.as_chunks::<WIDTH>();
+        for (index, [a, b, c, d, e, f, g, h]) in eights.iter().enumerate() {
+            let columns = [
+                Lanes::load(a),
+                Lanes::load(b),
+                Lanes::load(c),
+                Lanes::load(d),
+                Lanes::load(e),
+                Lanes::load(f),
+                Lanes::load(g),
+                Lanes::load(h),
+            ];
+            for (lane, words) in transpose(columns).into_iter().enumerate() {
+                let first = lane * table_words + row * limbs + index * WIDTH;
+                words.store_unaligned(tables[first..].first_chunk_mut().expect("a row has whole eights"));
+            }
+        }
+        let first = limbs - rest.len();
+        for (index, words) in rest.iter().enumerate() {
+            for (lane, word) in words.0.into_iter().enumerate() {
+                tables[lane * table_words + row * limbs + first + index] = word;
+            }
+        }
+    }
+
+    fn read_rows(out: &mut [Row], rows: [&[u64]; WIDTH]) {
+        let limbs = out.len();
         let (eights, rest) = out.as_chunks_mut::<WIDTH>();
         for (index, out) in eights.iter_mut().enumerate() {
             let words = |lane: usize| {
@@ -75,12 +114,10 @@ simd! {
         }
     }
 
-    /// Asks for the rows of the digits, of `limbs` words each.
-    pub(super) fn prefetch_rows(table: &[u64], limbs: usize, digits: &Row) {
-        for digit in digits.0 {
-            for line in table[digit as usize * limbs..][..limbs].chunks(WIDTH) {
-                prefetch(&line[0]);
-            }
+    /// Asks for the cache lines of a row.
+    pub(super) fn prefetch_row(row: &[u64]) {
+        for line in row.chunks(WIDTH) {
+            prefetch(&line[0]);
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! From the ground up: [`lanes`] wraps the instructions, [`multiply`] makes columns of products, [`reduce`] makes numbers
 //! of columns, [`residue`] has the arithmetic of dual numbers, [`lookup`] reads tables, [`convert`] and [`constants`] are
-//! the way in, and [`kernels`] is the door. The bounds stand beside the code that they hold for, and the tests stand at
+//! the way in, [`kernels`] is the door, and [`speed`] compares it with the
+//! processor's peak. The bounds stand beside the code that they hold for, and the tests stand at
 //! them.
 
 mod constants;
@@ -14,6 +15,7 @@ mod lookup;
 mod multiply;
 mod reduce;
 mod residue;
+pub(crate) mod speed;
 #[cfg(test)]
 mod tests;
 
@@ -45,12 +47,7 @@ impl Backend for Ifma {
         Layout { kind: Self::KIND, width: Self::WIDTH, limbs: form.width(), dual: form.dual }
     }
 
-    fn kernels<'m>(
-        moduli: &'m Moduli,
-        index: impl Fn(usize) -> usize,
-        layout: Layout,
-        class: TimingClass,
-    ) -> IfmaKernels {
+    fn kernels(moduli: &Moduli, index: impl Fn(usize) -> usize, layout: Layout, class: TimingClass) -> IfmaKernels {
         let limbs = if layout.dual { layout.limbs / 2 } else { layout.limbs };
         IfmaKernels::new(moduli, index, Form { limbs, dual: layout.dual }, class)
     }

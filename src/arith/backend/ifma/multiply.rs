@@ -10,6 +10,8 @@
 //! in the next one in its register and adds ten high halves. No register is moved: after ten steps every sum is back in
 //! the register that it had.
 
+use std::ops::Range;
+
 use super::features::simd;
 use super::lanes::Lanes;
 use crate::arith::backend::words::Row;
@@ -58,7 +60,13 @@ pub(super) use {step, ten_steps};
 simd! {
     /// columns = a b, in as many columns as both have limbs.
     pub(super) fn multiply(columns: &mut [Row], a: &[Row], b: &[Row]) {
-        for (index, block) in a.as_chunks().0.iter().enumerate() {
+        multiply_blocks(columns, a, b, 0..a.len() / BLOCK);
+    }
+
+    /// The share of some blocks of a in a b; those before them have been there.
+    pub(super) fn multiply_blocks(columns: &mut [Row], a: &[Row], b: &[Row], blocks: Range<usize>) {
+        for index in blocks {
+            let block: &Block = a[index * BLOCK..].first_chunk().expect("a has the block");
             let columns = &mut columns[index * BLOCK..];
             if index == 0 {
                 multiply_block::<false, false>(columns, block, b);

@@ -3,7 +3,7 @@
 //! With R = 2^(52 H) and a modulus n below R / 16, columns that sum up to T are reduced to a normalised number that is
 //! T / R modulo n. Two ways:
 //!
-//! * [`reduce_exposing_quotient`] finds q in [0, R) with T + q n divisible by R and gives (T + q n) / R. For
+//! * [`begin_quotient`], [`continue_quotient`] and [`end_quotient`] find q in [0, R) with T + q n divisible by R and give (T + q n) / R. For
 //!   0 <= T the result is below T / R + n.
 //! * [`reduce`] replaces all but the last step by a cheaper one: with n' = -n^-1 mod 2^520, the number
 //!   n'' = (n n' + 1) / 2^520 <= n is 2^-520 modulo n, so that the lowest ten limbs x can be dropped for x n'' without
@@ -39,29 +39,35 @@ pub(super) struct Reducer<'a> {
 /// One limb of the low half of x times n', without carries.
 macro_rules! quotient_column {
     ($inverse:ident, $carry:ident, $quotient:ident[$k:literal]: $($x:ident $j:literal),*; $($y:ident $l:literal),*) => {
-        let low = $carry;
+        let low = Lanes::zero();
         let high = Lanes::zero();
         $(let low = low.add_low($x, Lanes::load(&$inverse[$j]));)*
         $(let high = high.add_high($y, Lanes::load(&$inverse[$l]));)*
-        let sum = low.add(high);
+        let sum = low.add(high).add($carry);
         sum.limb().store(&mut $quotient[$k]);
         $carry = sum.carry();
     };
 }
 
 simd! {
-    /// out = columns / R mod n, and the quotient; destroys the columns. T is not negative.
-    pub(super) fn reduce_exposing_quotient(
-        columns: &mut [Row],
-        out: &mut [Row],
-        quotient: &mut [Row],
-        reducer: Reducer<'_>,
-    ) {
+    /// The first block of the quotient of T, which is not negative; [`continue_quotient`] comes next.
+    pub(super) fn begin_quotient(columns: &mut [Row], quotient: &mut [Row], reducer: Reducer<'_>) {
+        let (lowest, _) = normalise(columns.first_chunk().expect("columns have a block"));
+        multiply_inverse(lowest, reducer.inverse, quotient.first_chunk_mut().expect("a quotient has a block"));
+    }
+
+    /// The second block of the quotient, if it has one; [`end_quotient`] comes next.
+    pub(super) fn continue_quotient(columns: &mut [Row], quotient: &mut [Row], reducer: Reducer<'_>) {
+        if let [first, second, ..] = quotient.as_chunks_mut().0 {
+            fold(columns, first, reducer, second);
+        }
+    }
+
+    /// The rest of the quotient, and out = columns / R mod n; destroys the columns.
+    pub(super) fn end_quotient(columns: &mut [Row], out: &mut [Row], quotient: &mut [Row], reducer: Reducer<'_>) {
         let (blocks, _) = quotient.as_chunks_mut::<BLOCK>();
         let last = blocks.len() - 1;
-        let (lowest, _) = normalise(columns.first_chunk().expect("columns have a block"));
-        multiply_inverse(lowest, reducer.inverse, &mut blocks[0]);
-        for index in 0..last {
+        for index in 1..last {
             let (done, next) = blocks.split_at_mut(index + 1);
             fold(&mut columns[index * BLOCK..], &done[index], reducer, &mut next[0]);
         }

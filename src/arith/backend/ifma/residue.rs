@@ -14,12 +14,22 @@
 //! which a product keeps: x0 y0 / R + n < (25 / 16 + 1) n < 5 n, and -R < x0 y1 + x1 y0 - q since q < R, so that
 //! 0 <= c1 < (2 * 35 / 16 + 2 + 2^-519) n < 7 n (see [`reduce`](super::reduce)). A residue modulo a number of no special
 //! form is x0 alone, by the same formula for c0.
+//!
+//! Each block of q takes a while to find, one multiplication after the other; so the products for c1, which do not need
+//! it, are made meanwhile.
 
 use super::features::simd;
-use super::lanes::Lanes;
-use super::multiply::{multiply, multiply_add, square};
-use super::reduce::{Reducer, reduce, reduce_exposing_quotient};
+use super::lanes::{Lanes, WIDTH};
+use super::lookup::prefetch_row;
+use super::multiply::{BLOCK, multiply, multiply_add, multiply_blocks, square};
+use super::reduce::{Reducer, begin_quotient, continue_quotient, end_quotient, reduce};
 use crate::arith::backend::words::Row;
+
+/// Rows of a table that will be read next. A product asks for one of them at a time, since the processor waits when more
+/// than a dozen cache lines are on their way.
+pub(super) type Ahead<'a> = [&'a [u64]; WIDTH];
+/// For products after which no table is read.
+pub(super) const NOTHING_AHEAD: Ahead<'static> = [&[]; WIDTH];
 
 /// Rows of working memory that an operation on numbers of `limbs` limbs takes.
 pub(super) const fn work_rows(limbs: usize) -> usize {
@@ -43,17 +53,35 @@ impl<'a> Work<'a> {
 
 simd! {
     /// x *= y: dual if x has twice as many limbs as the modulus.
-    pub(super) fn product(x: &mut [Row], y: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
+    pub(super) fn product(x: &mut [Row], y: &[Row], ahead: Ahead<'_>, reducer: Reducer<'_>, work: &mut [Row]) {
         let limbs = reducer.modulus.len();
         let Work { low, high, quotient } = Work::new(work, limbs);
         let (x0, x1) = x.split_at_mut(limbs);
         let (y0, y1) = y.split_at(limbs);
+        prefetch_row(ahead[0]);
         multiply(low, x0, y0);
+        prefetch_row(ahead[1]);
+        begin_quotient(low, quotient, reducer);
+        prefetch_row(ahead[2]);
         if !x1.is_empty() {
             multiply(high, x0, y1);
+        }
+        prefetch_row(ahead[3]);
+        continue_quotient(low, quotient, reducer);
+        prefetch_row(ahead[4]);
+        if !x1.is_empty() {
             multiply_add(high, x1, y0);
         }
-        reduce_both(x0, x1, reducer, low, high, quotient);
+        prefetch_row(ahead[5]);
+        end_quotient(low, x0, quotient, reducer);
+        prefetch_row(ahead[6]);
+        if !x1.is_empty() {
+            for (column, limb) in high.iter_mut().zip(&*quotient) {
+                Lanes::load(column).sub(Lanes::load(limb)).store(column);
+            }
+            prefetch_row(ahead[7]);
+            reduce(high, x1, quotient.first_chunk_mut().expect("a number has a block"), reducer);
+        }
     }
 
     /// x = x^2, in the form that [`product`] takes.
@@ -62,13 +90,27 @@ simd! {
         let Work { low, high, quotient } = Work::new(work, limbs);
         let (x0, x1) = x.split_at_mut(limbs);
         square(low, x0);
+        begin_quotient(low, quotient, reducer);
+        // Half of the blocks now, the rest after the next block of the quotient.
+        let half = limbs / BLOCK / 2;
         if !x1.is_empty() {
-            multiply(high, x0, x1);
-            for column in high.iter_mut() {
+            multiply_blocks(high, x0, x1, 0..half);
+        }
+        continue_quotient(low, quotient, reducer);
+        if !x1.is_empty() {
+            multiply_blocks(high, x0, x1, half..limbs / BLOCK);
+        }
+        end_quotient(low, x0, quotient, reducer);
+        if !x1.is_empty() {
+            let (lower, upper) = high.split_at_mut(limbs);
+            for (column, limb) in lower.iter_mut().zip(&*quotient) {
+                Lanes::load(column).double().sub(Lanes::load(limb)).store(column);
+            }
+            for column in upper {
                 Lanes::load(column).double().store(column);
             }
+            reduce(high, x1, quotient.first_chunk_mut().expect("a number has a block"), reducer);
         }
-        reduce_both(x0, x1, reducer, low, high, quotient);
     }
 
     /// out = sum of pieces[i] factors[i] / R, where the pieces are numbers below R, not times R, and the factors residues.
@@ -146,7 +188,9 @@ simd! {
         high: &mut [Row],
         quotient: &mut [Row],
     ) {
-        reduce_exposing_quotient(low, x0, quotient, reducer);
+        begin_quotient(low, quotient, reducer);
+        continue_quotient(low, quotient, reducer);
+        end_quotient(low, x0, quotient, reducer);
         if x1.is_empty() {
             return;
         }

@@ -51,6 +51,8 @@ struct Bench {
     square: Integer,
     limbs: usize,
     kernels: IfmaKernels,
+    /// The same for exponents that are used once.
+    single_use: IfmaKernels,
 }
 
 impl Bench {
@@ -59,7 +61,8 @@ impl Bench {
         let moduli = Moduli::from(&modulus);
         let layout = Ifma::layout(&moduli);
         let kernels = Ifma::kernels(&moduli, |_| 0, layout, TimingClass::Constant);
-        Bench { root: root.clone(), square: modulus.value().clone(), limbs: layout.limbs / 2, kernels }
+        let single_use = Ifma::kernels(&moduli, |_| 0, layout, TimingClass::FixedSequence);
+        Bench { root: root.clone(), square: modulus.value().clone(), limbs: layout.limbs / 2, kernels, single_use }
     }
 
     fn group(&self, lanes: &[Raw]) -> Words {
@@ -142,6 +145,18 @@ fn products_and_squares_at_the_bounds_stay_in_bounds() {
                     (0..WIDTH).map(|lane| extremes[(lane + index) % extremes.len()].clone()).collect();
                 let (mut product, mut square) = (bench.group(&lanes), bench.group(&lanes));
                 bench.kernels.product(product.as_mut_slice(), bench.group(&factors).as_slice(), scratch);
+                let mut again = bench.group(&lanes);
+                let table = vec![0; 4 * bench.limbs];
+                let digits = [0, 1, 0, 1, 1, 1, 0, 0];
+                let factors_group = bench.group(&factors);
+                bench.single_use.product_ahead(
+                    again.as_mut_slice(),
+                    factors_group.as_slice(),
+                    &table,
+                    &digits,
+                    scratch,
+                );
+                assert_eq!(again.as_slice(), product.as_slice());
                 bench.kernels.square(square.as_mut_slice(), scratch);
                 for lane in 0..WIDTH {
                     let expected = full(&lanes[lane]) * full(&factors[lane]) * &radix_inverse % &bench.square;
@@ -225,9 +240,15 @@ fn tables_are_read_alike_in_every_class() {
         for class in [TimingClass::Constant, TimingClass::FixedSequence, TimingClass::Vartime] {
             let kernels = Ifma::kernels(&moduli, |_| 0, layout, class);
             let (mut shared, mut own) = (Words::secret(limbs * WIDTH), Words::secret(limbs * WIDTH));
-            kernels.prefetch(&table, &digits);
             kernels.look_up(shared.as_mut_slice(), &table, &digits);
-            kernels.look_up_own(own.as_mut_slice(), groups.as_slice(), &digits);
+            kernels.scan_groups(own.as_mut_slice(), groups.as_slice(), &digits);
+            let mut tables = Words::secret(entries * limbs * WIDTH);
+            for (row, group) in groups.as_slice().chunks_exact(limbs * WIDTH).enumerate() {
+                kernels.spread(group, tables.as_mut_slice(), row);
+            }
+            let mut by_address = Words::secret(limbs * WIDTH);
+            kernels.read_own(by_address.as_mut_slice(), tables.as_slice(), &digits);
+            assert_eq!(by_address.as_slice(), own.as_slice());
             for (lane, digit) in digits.into_iter().enumerate() {
                 for limb in 0..limbs {
                     assert_eq!(shared.as_slice()[limb * WIDTH + lane], table[digit * limbs + limb]);
