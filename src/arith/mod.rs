@@ -6,8 +6,8 @@
 //! Two levels. A backend (`backend/`) knows kernels on a group of residues: product, square, look-up, select, load,
 //! store. The algorithms (`algorithms/`: comb, Straus, inversion) are written once over the kernels; a backend may have
 //! a whole algorithm of its own where it has a better one, as GMP has for powers. There are two: GMP, which runs
-//! everywhere, and AVX-512 IFMA, which computes modulo squares in dual form, eight residues at once. `dispatch` is the one place that
-//! chooses, and `self_test` checks the choice against known answers.
+//! everywhere, and AVX-512 IFMA, which computes modulo squares in dual form, eight residues at once. `dispatch` is the
+//! one place that chooses, and `self_test` checks the choice against known answers.
 //!
 //! # Timing classes
 //! * `constant`: no secret-dependent branch or address; for whatever outlives one use.

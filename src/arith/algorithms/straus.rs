@@ -164,8 +164,8 @@ fn cut(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
 /// A masked scan of this many rows takes about as long as a product.
 const SCAN_OF_A_PRODUCT: usize = 256;
 
-/// The window that costs a base the fewest products, if `rows` groups of rows use its table. The tables of a group of bases
-/// are made together.
+/// The window that costs a base the fewest products, if `rows` groups of rows use its table. The tables of a group of
+/// bases are made together.
 fn best_window<B: Backend>(bits: u32, rows: usize, class: TimingClass) -> u32 {
     let cost = |window_bits: u32| {
         let table = 1usize << window_bits;

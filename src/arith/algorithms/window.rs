@@ -80,8 +80,8 @@ fn ones(width: usize, lanes: usize) -> SecretLimbs {
     numbers
 }
 
-/// The window that takes the fewest products; the squarings between them are almost the same for all. A scan of the table
-/// costs about an eightieth of a product for each row.
+/// The window that takes the fewest products; the squarings between them are almost the same for all. A scan of the
+/// table costs about an eightieth of a product for each row.
 fn best_window(bits: u32, class: TimingClass) -> u32 {
     const PRODUCT: u32 = 80;
     let cost = |window_bits: u32| {

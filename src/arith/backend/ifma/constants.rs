@@ -173,8 +173,8 @@ impl LaneConstants {
 fn minus_inverse(n: &SecretLimbs) -> SecretLimbs {
     const WORDS: usize = (BLOCK * LIMB_BITS as usize).div_ceil(64);
     let low = &n.as_slice()[..n.len().min(WORDS)];
-    // Newton's iteration x (2 - n x): an odd number is its own inverse modulo 8, and each step doubles the bits that are
-    // right: 3 2^8 > 576.
+    // Newton's iteration x (2 - n x): an odd number is its own inverse modulo 8, and each step doubles the bits that
+    // are right: 3 2^8 > 576.
     let mut inverse = SecretLimbs::zero(WORDS);
     inverse.as_mut_slice()[0] = low[0];
     for _ in 0..8 {

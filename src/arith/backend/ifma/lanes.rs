@@ -1,8 +1,8 @@
 //! Eight 64-bit lanes, and the only `unsafe` code of this backend besides its dispatch.
 //!
-//! One rule makes every function sound: they are compiled for the features of [`simd`](super::features::simd) and safe functions
-//! of them, so that code without these features can call them in an `unsafe` block only, which `dispatch.rs` does after
-//! it has asked the processor. The pointers of loads and stores come from references to as many bytes as the
+//! One rule makes every function sound: they are compiled for the features of [`simd`](super::features::simd) and safe
+//! functions of them, so that code without these features can call them in an `unsafe` block only, which `dispatch.rs`
+//! does after it has asked the processor. The pointers of loads and stores come from references to as many bytes as the
 //! instruction touches.
 
 use std::arch::x86_64::*;

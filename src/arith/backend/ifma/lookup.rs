@@ -6,7 +6,8 @@ use super::multiply::{BLOCK, Block};
 use crate::arith::backend::words::Row;
 
 simd! {
-    /// Lane l of `out` = row `digits[l]` of the table, whose rows have as many words as `out` has limbs. Reads every row.
+    /// Lane l of `out` = row `digits[l]` of the table, whose rows have as many words as `out` has limbs. Reads every
+    /// row.
     pub(super) fn scan(out: &mut [Row], table: &[u64], digits: &Row) {
         let limbs = out.len();
         let digits = Lanes::load(digits);

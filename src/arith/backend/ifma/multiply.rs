@@ -85,8 +85,9 @@ simd! {
 
     /// columns = a^2, in twice as many columns as a has limbs.
     ///
-    /// The products of different blocks come first, once; then each diagonal block doubles what its 20 columns hold, its
-    /// own products of different limbs included, and adds the squares. The bound on the columns is that of a product.
+    /// The products of different blocks come first, once; then each diagonal block doubles what its 20 columns hold,
+    /// its own products of different limbs included, and adds the squares. The bound on the columns is that of a
+    /// product.
     pub(super) fn square(columns: &mut [Row], a: &[Row]) {
         let (blocks, _) = a.as_chunks::<BLOCK>();
         for (index, block) in blocks.iter().enumerate() {
@@ -107,8 +108,8 @@ simd! {
         }
     }
 
-    /// columns += block b, in ten columns more than b has limbs. `HELD`: the columns hold something, except for the last
-    /// ten unless `ALL`.
+    /// columns += block b, in ten columns more than b has limbs. `HELD`: the columns hold something, except for the
+    /// last ten unless `ALL`.
     fn multiply_block<const HELD: bool, const ALL: bool>(columns: &mut [Row], block: &Block, b: &[Row]) {
         let [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9] = load_block(block);
         let (steps, _) = b.as_chunks::<BLOCK>();

@@ -3,8 +3,8 @@
 //! With R = 2^(52 H) and a modulus n below R / 16, columns that sum up to T are reduced to a normalised number that is
 //! T / R modulo n. Two ways:
 //!
-//! * [`begin_quotient`], [`continue_quotient`] and [`end_quotient`] find q in [0, R) with T + q n divisible by R and give (T + q n) / R. For
-//!   0 <= T the result is below T / R + n.
+//! * [`begin_quotient`], [`continue_quotient`] and [`end_quotient`] find q in [0, R) with T + q n divisible by R, and
+//! give   (T + q n) / R. For 0 <= T the result is below T / R + n.
 //! * [`reduce`] replaces all but the last step by a cheaper one: with n' = -n^-1 mod 2^520, the number
 //!   n'' = (n n' + 1) / 2^520 <= n is 2^-520 modulo n, so that the lowest ten limbs x can be dropped for x n'' without
 //!   first making a quotient from them. Each such step adds less than 2^520 n to what is left, the steps before it
@@ -36,7 +36,7 @@ pub(super) struct Reducer<'a> {
     pub inverse: &'a Block,
 }
 
-/// One limb of the low half of x times n', without carries.
+/// One limb of the low half of x times n'. The carry comes last, so that no column waits for the one below it.
 macro_rules! quotient_column {
     ($inverse:ident, $carry:ident, $quotient:ident[$k:literal]: $($x:ident $j:literal),*; $($y:ident $l:literal),*) => {
         let low = Lanes::zero();
@@ -118,8 +118,8 @@ simd! {
         store_block([r0, r1, r2, r3, r4, r5, r6, r7, r8, r9], &mut columns[limbs.len() * BLOCK..]);
     }
 
-    /// columns += x n'' for the columns above the block x; the multiplier becomes that of the next fold: the next block,
-    /// or the quotient where the next is the `LAST`.
+    /// columns += x n'' for the columns above the block x; the multiplier becomes that of the next fold: the next
+    /// block, or the quotient where the next is the `LAST`.
     fn fold_low<const LAST: bool>(columns: &mut [Row], multiplier: &mut Block, reducer: Reducer<'_>) {
         let (limbs, _) = reducer.folded.as_chunks::<BLOCK>();
         let [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9] = load_block(multiplier);

@@ -12,8 +12,8 @@
 //!     0 <= x0 < 5 n,  0 <= x1 < 7 n,  16 n <= R,
 //!
 //! which a product keeps: x0 y0 / R + n < (25 / 16 + 1) n < 5 n, and -R < x0 y1 + x1 y0 - q since q < R, so that
-//! 0 <= c1 < (2 * 35 / 16 + 2 + 2^-519) n < 7 n (see [`reduce`](super::reduce)). A residue modulo a number of no special
-//! form is x0 alone, by the same formula for c0.
+//! 0 <= c1 < (2 * 35 / 16 + 2 + 2^-519) n < 7 n (see [`reduce`](super::reduce)). A residue modulo a number of no
+//! special form is x0 alone, by the same formula for c0.
 //!
 //! Each block of q takes a while to find, one multiplication after the other; so the products for c1, which do not need
 //! it, are made meanwhile.
@@ -25,8 +25,8 @@ use super::multiply::{BLOCK, multiply, multiply_add, multiply_blocks, square};
 use super::reduce::{Reducer, begin_quotient, continue_quotient, end_quotient, reduce};
 use crate::arith::backend::words::Row;
 
-/// Rows of a table that will be read next. A product asks for one of them at a time, since the processor waits when more
-/// than a dozen cache lines are on their way.
+/// Rows of a table that will be read next. A product asks for one of them at a time, since the processor waits when
+/// more than a dozen cache lines are on their way.
 pub(super) type Ahead<'a> = [&'a [u64]; WIDTH];
 /// For products after which no table is read.
 pub(super) const NOTHING_AHEAD: Ahead<'static> = [&[]; WIDTH];
@@ -113,7 +113,8 @@ simd! {
         }
     }
 
-    /// out = sum of pieces[i] factors[i] / R, where the pieces are numbers below R, not times R, and the factors residues.
+    /// out = sum of pieces[i] factors[i] / R, where the pieces are numbers below R, not times R, and the factors
+    /// residues.
     ///
     /// Factors whose halves are below n and up to four pieces give sums below 4 R n, hence x0 < (4 + 1) n and
     /// x1 < (4 + 2 + 2^-519) n < 7 n.
@@ -148,8 +149,8 @@ simd! {
         enter_columns(low, low_x);
         enter_columns(high, high_x);
         reduce_both(x0, x1, reducer, low, high, quotient);
-        // x0 <= (5 n + (R - 1) n) / R < n + 1. The sum of x1's folds is at most (2 + 2^-519) R n - R, which with the 7 n
-        // of before and the carry of x0 leaves x1 below 3 n: two subtractions are enough.
+        // x0 <= (5 n + (R - 1) n) / R < n + 1. The sum of x1's folds is at most (2 + 2^-519) R n - R, which with the 7
+        // n of before and the carry of x0 leaves x1 below 3 n: two subtractions are enough.
         let mut carry = subtract_if_not_below(x0, reducer.modulus);
         if x1.is_empty() {
             return;
