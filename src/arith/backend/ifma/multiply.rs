@@ -146,7 +146,8 @@ simd! {
 
 /// One column of the square of ten limbs: the pairs whose low and whose high halves it gets, and the square.
 macro_rules! square_column {
-    ($columns:ident, $j:literal: $($low:ident $low_too:ident),*; $($high:ident $high_too:ident),*; $half:ident $root:ident) => {
+    ($columns:ident, $j:literal: $($low:ident $low_too:ident),*; $($high:ident $high_too:ident),*;
+        $half:ident $root:ident) => {
         let low = Lanes::load(&$columns[$j]);
         let high = Lanes::zero();
         $(let low = low.add_low($low, $low_too);)*

@@ -195,10 +195,14 @@ simd! {
         quotient_column!(inverse, carry, quotient[3]: x0 3, x1 2, x2 1, x3 0; x0 2, x1 1, x2 0);
         quotient_column!(inverse, carry, quotient[4]: x0 4, x1 3, x2 2, x3 1, x4 0; x0 3, x1 2, x2 1, x3 0);
         quotient_column!(inverse, carry, quotient[5]: x0 5, x1 4, x2 3, x3 2, x4 1, x5 0; x0 4, x1 3, x2 2, x3 1, x4 0);
-        quotient_column!(inverse, carry, quotient[6]: x0 6, x1 5, x2 4, x3 3, x4 2, x5 1, x6 0; x0 5, x1 4, x2 3, x3 2, x4 1, x5 0);
-        quotient_column!(inverse, carry, quotient[7]: x0 7, x1 6, x2 5, x3 4, x4 3, x5 2, x6 1, x7 0; x0 6, x1 5, x2 4, x3 3, x4 2, x5 1, x6 0);
-        quotient_column!(inverse, carry, quotient[8]: x0 8, x1 7, x2 6, x3 5, x4 4, x5 3, x6 2, x7 1, x8 0; x0 7, x1 6, x2 5, x3 4, x4 3, x5 2, x6 1, x7 0);
-        quotient_column!(inverse, carry, quotient[9]: x0 9, x1 8, x2 7, x3 6, x4 5, x5 4, x6 3, x7 2, x8 1, x9 0; x0 8, x1 7, x2 6, x3 5, x4 4, x5 3, x6 2, x7 1, x8 0);
+        quotient_column!(inverse, carry, quotient[6]: x0 6, x1 5, x2 4, x3 3, x4 2, x5 1, x6 0;
+            x0 5, x1 4, x2 3, x3 2, x4 1, x5 0);
+        quotient_column!(inverse, carry, quotient[7]: x0 7, x1 6, x2 5, x3 4, x4 3, x5 2, x6 1, x7 0;
+            x0 6, x1 5, x2 4, x3 3, x4 2, x5 1, x6 0);
+        quotient_column!(inverse, carry, quotient[8]: x0 8, x1 7, x2 6, x3 5, x4 4, x5 3, x6 2, x7 1, x8 0;
+            x0 7, x1 6, x2 5, x3 4, x4 3, x5 2, x6 1, x7 0);
+        quotient_column!(inverse, carry, quotient[9]: x0 9, x1 8, x2 7, x3 6, x4 5, x5 4, x6 3, x7 2, x8 1, x9 0;
+            x0 8, x1 7, x2 6, x3 5, x4 4, x5 3, x6 2, x7 1, x8 0);
         let _ = carry;
     }
 }
