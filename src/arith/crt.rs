@@ -88,20 +88,8 @@ impl Crt {
         if *batch.moduli() != Moduli::from(&self.n_squared) {
             return refuse("residues to split that are not modulo the product of the factors".to_owned());
         }
-        let (width, half_width) = (self.n_squared.limbs().len(), self.half_width());
-        let whole = engine.store_limbs(batch);
-        let mut halves = SecretLimbs::zero(2 * batch.len() * half_width);
-        let (mod_p, mod_q) = halves.as_mut_slice().split_at_mut(batch.len() * half_width);
-        let numbers = whole.as_slice().par_chunks(width);
-        let outputs = mod_p.par_chunks_mut(half_width).zip(mod_q.par_chunks_mut(half_width));
-        engine.install(|| {
-            numbers.zip(outputs).for_each(|(number, (mod_p, mod_q))| {
-                let number = SecretLimbs::new(number.to_vec());
-                mod_p[..self.squares.p.len()].copy_from_slice(constant::rem(&number, &self.squares.p).as_slice());
-                mod_q[..self.squares.q.len()].copy_from_slice(constant::rem(&number, &self.squares.q).as_slice());
-            });
-        });
-        Ok(engine.load_limbs(&self.halves(batch.len()), &halves, 2 * batch.len()))
+        let twice = SecretLimbs::new(engine.store_limbs(batch).as_slice().repeat(2));
+        Ok(engine.load_limbs(&self.halves(batch.len()), &twice, 2 * batch.len()))
     }
 
     /// 2k residues, first all modulo p^2, then all modulo q^2, to k modulo n^2.

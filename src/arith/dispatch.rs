@@ -4,18 +4,22 @@ use super::algorithms::comb::FixedBase;
 use super::algorithms::{comb, convert, inverse, product, select, straus};
 use super::backend::Backend;
 use super::backend::gmp::Gmp;
+#[cfg(target_arch = "x86_64")]
+use super::backend::ifma::Ifma;
 use super::batch::Batch;
 use super::error::EngineError;
 use super::exponents::{Exponents, TimingClass};
 use super::job::Job;
 use super::modulus::{Moduli, Modulus};
 use super::options::{ConstantTime, EngineKind};
-use super::shape;
+use super::{self_test, shape};
 use crate::secret::SecretLimbs;
 
 /// A backend with its algorithms, whatever its types.
 pub(super) trait Operations: Sync {
     fn kind(&self) -> EngineKind;
+    /// See [`Backend::missing`].
+    fn missing(&self) -> Option<&'static str>;
     fn run(&self, job: &Job, constant_time: ConstantTime) -> Result<Batch, EngineError>;
     /// See [`convert::load`].
     fn load(&self, moduli: &Moduli, numbers: &[u64], len: usize) -> Batch;
@@ -25,20 +29,59 @@ pub(super) trait Operations: Sync {
     fn fixed_base(&self, modulus: &Modulus, base: &[u64], max_bits: u32, window_bits: u32) -> FixedBase;
 }
 
-/// The backend of that kind and why it is taken.
-pub(super) fn choose(kind: EngineKind) -> (&'static dyn Operations, &'static str) {
-    match kind {
-        EngineKind::Auto => (&Gmp, "the only engine of this build"),
-        EngineKind::Gmp => (&Gmp, "asked for"),
-    }
+/// Every backend of this build, the fastest first.
+#[cfg(target_arch = "x86_64")]
+pub(super) const ALL: &[&dyn Operations] = &[&Ifma, &Gmp];
+/// Every backend of this build, the fastest first.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) const ALL: &[&dyn Operations] = &[&Gmp];
+
+/// A backend that gave the known answers.
+pub(super) struct Chosen {
+    pub backend: &'static dyn Operations,
+    /// Why this one.
+    pub reason: String,
+    /// What is wrong with a faster one that runs here, but not rightly.
+    pub warning: Option<String>,
 }
 
-/// Every backend of this build.
-pub(super) const ALL: [&dyn Operations; 1] = [&Gmp];
+/// The backend of that kind; for [`EngineKind::Auto`] the fastest of `backends` that passes its self-test.
+pub(super) fn choose(kind: EngineKind, backends: &[&'static dyn Operations]) -> Result<Chosen, EngineError> {
+    if kind != EngineKind::Auto {
+        let found = backends.iter().find(|backend| backend.kind() == kind);
+        let unavailable = |reason: &str| EngineError::Unavailable { kind, reason: reason.to_owned() };
+        let backend = *found.ok_or_else(|| unavailable("it is not in a build for this architecture"))?;
+        if let Some(missing) = backend.missing() {
+            return Err(unavailable(&format!("this processor has no {missing}")));
+        }
+        self_test::run(backend)?;
+        return Ok(Chosen { backend, reason: "asked for".to_owned(), warning: None });
+    }
+    let mut reasons = Vec::new();
+    let mut failure = None;
+    for &backend in backends {
+        if let Some(missing) = backend.missing() {
+            reasons.push(format!("{} needs {missing}, which this processor lacks", backend.kind()));
+        } else if let Err(error) = self_test::run(backend) {
+            reasons.push(error.to_string());
+            failure = Some(error);
+        } else {
+            let reason = if reasons.is_empty() { "the fastest engine".to_owned() } else { reasons.join("; ") };
+            let warning = failure.map(|error| format!("{error}; {} computes instead", backend.kind()));
+            return Ok(Chosen { backend, reason, warning });
+        }
+    }
+    let nothing = || EngineError::Unavailable { kind, reason: "no engine runs on this processor".to_owned() };
+    Err(failure.unwrap_or_else(nothing))
+}
 
 impl<B: Backend> Operations for B {
     fn kind(&self) -> EngineKind {
         B::KIND
+    }
+
+    fn missing(&self) -> Option<&'static str> {
+        B::missing()
     }
 
     fn run(&self, job: &Job, constant_time: ConstantTime) -> Result<Batch, EngineError> {

@@ -11,14 +11,14 @@ use subtle::Choice;
 use super::algorithms::comb::FixedBase;
 use super::backend::gmp::constant;
 use super::batch::Batch;
-use super::dispatch::{self, Operations};
+use super::dispatch::{self, Chosen, Operations};
 use super::error::EngineError;
 use super::exponents::Exponents;
 use super::job::{Failed, Job, Pending};
 use super::modulus::{Moduli, Modulus};
 use super::options::{ConstantTime, EngineKind, EngineOptions};
 use super::report::EngineReport;
-use super::{self_test, shape};
+use super::shape;
 use crate::secret::{SecretInteger, SecretLimbs};
 
 /// Runs operations on batches; cheap to clone, and one for a process is enough.
@@ -27,7 +27,8 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     backend: &'static dyn Operations,
-    reason: &'static str,
+    reason: String,
+    warning: Option<String>,
     constant_time: ConstantTime,
     pool: rayon::ThreadPool,
 }
@@ -38,8 +39,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Unavailable`], [`EngineError::SelfTest`] or [`EngineError::Pool`].
     pub fn new(options: &EngineOptions) -> Result<Engine, EngineError> {
-        let (backend, reason) = dispatch::choose(options.kind);
-        self_test::run(backend)?;
+        let Chosen { backend, reason, warning } = dispatch::choose(options.kind, dispatch::ALL)?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             threads => threads,
@@ -49,7 +49,7 @@ impl Engine {
             .thread_name(|index| format!("engine-{index}"))
             .build()
             .map_err(|error| EngineError::Pool(error.to_string()))?;
-        Ok(Engine(Arc::new(Inner { backend, reason, constant_time: options.constant_time, pool })))
+        Ok(Engine(Arc::new(Inner { backend, reason, warning, constant_time: options.constant_time, pool })))
     }
 
     /// The backend that computes; never [`EngineKind::Auto`].
@@ -69,7 +69,12 @@ impl Engine {
 
     /// What was chosen, why, and what else there is.
     pub fn report(&self) -> EngineReport {
-        EngineReport::new(self.kind(), self.0.reason, self.threads())
+        EngineReport::new(self.kind(), &self.0.reason, self.threads())
+    }
+
+    /// What the user must know: a faster engine that was passed over because its answers were wrong.
+    pub fn warning(&self) -> Option<&str> {
+        self.0.warning.as_deref()
     }
 
     /// Runs `f` on the engine's threads, so that parallel iterators inside use them.
@@ -195,7 +200,7 @@ impl Engine {
         self.run(Job::Select { on_zero: on_zero.clone(), on_one: on_one.clone(), choices: choices.into() })
     }
 
-    /// Reduced numbers, each in [`Moduli::limb_count`] limbs, as residues.
+    /// Numbers of one width, each below the square of the widest modulus, as residues.
     pub(crate) fn load_limbs(&self, moduli: &Moduli, numbers: &SecretLimbs, len: usize) -> Batch {
         self.install(|| self.0.backend.load(moduli, numbers.as_slice(), len))
     }

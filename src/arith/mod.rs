@@ -5,8 +5,9 @@
 //!
 //! Two levels. A backend (`backend/`) knows kernels on a group of residues: product, square, look-up, select, load,
 //! store. The algorithms (`algorithms/`: comb, Straus, inversion) are written once over the kernels; a backend may have
-//! a whole algorithm of its own where it has a better one, as GMP has for powers. `dispatch` is the one place that
-//! chooses, and `self_test` checks the choice against known answers.
+//! a whole algorithm of its own where it has a better one, as GMP has for powers. There are two: GMP, which runs
+//! everywhere, and AVX-512 IFMA, which computes modulo squares in dual form, eight residues at once. `dispatch` is the
+//! one place that chooses, and `self_test` checks the choice against known answers.
 //!
 //! # Timing classes
 //! * `constant`: no secret-dependent branch or address; for whatever outlives one use.
@@ -33,6 +34,8 @@ mod tests;
 
 pub use algorithms::comb::FixedBase;
 pub use backend::gmp::constant;
+#[cfg(target_arch = "x86_64")]
+pub use backend::ifma::speed::{KernelSpeed, kernel_speed};
 pub use batch::Batch;
 pub use crt::Crt;
 pub use engine::Engine;

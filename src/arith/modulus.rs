@@ -8,6 +8,8 @@ use rug::integer::Order;
 use zeroize::Zeroize;
 
 use super::backend::gmp::constant;
+#[cfg(target_arch = "x86_64")]
+use super::backend::ifma;
 use super::batch::Batch;
 use crate::secret::{SecretInteger, SecretLimbs};
 
@@ -24,6 +26,8 @@ struct Inner {
     reciprocal: SecretLimbs,
     root: Option<Root>,
     secret: bool,
+    #[cfg(target_arch = "x86_64")]
+    ifma_cache: ifma::Cache,
 }
 
 /// The root m of a modulus that is a square, with what Montgomery's reduction by its k limbs needs, R = 2^(64 k).
@@ -121,7 +125,15 @@ impl Modulus {
         assert!(value.is_odd() && *value > 1, "a modulus is odd and above one");
         let limbs = exact_limbs(&value);
         let reciprocal = reciprocal(&limbs);
-        Modulus(Arc::new(Inner { value, limbs, reciprocal, root, secret }))
+        Modulus(Arc::new(Inner {
+            value,
+            limbs,
+            reciprocal,
+            root,
+            secret,
+            #[cfg(target_arch = "x86_64")]
+            ifma_cache: ifma::Cache::default(),
+        }))
     }
 
     /// The modulus itself.
@@ -157,6 +169,17 @@ impl Modulus {
     /// What computing in dual form needs, for a modulus that was made as a square.
     pub(crate) fn dual_root(&self) -> Option<&Root> {
         self.0.root.as_ref()
+    }
+
+    /// Whether both are clones of one.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn is_same(&self, other: &Modulus) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn ifma_cache(&self) -> &ifma::Cache {
+        &self.0.ifma_cache
     }
 
     /// The root in 64-bit limbs, least significant first, without leading zeros.

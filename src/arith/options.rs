@@ -15,17 +15,20 @@ pub enum EngineKind {
     Auto,
     /// The GNU multiple precision library: everywhere.
     Gmp,
+    /// Eight numbers at once by AVX-512 with IFMA.
+    Ifma,
 }
 
 impl EngineKind {
     /// Every kind that can be asked for.
-    pub const ALL: [EngineKind; 2] = [EngineKind::Auto, EngineKind::Gmp];
+    pub const ALL: [EngineKind; 3] = [EngineKind::Auto, EngineKind::Gmp, EngineKind::Ifma];
 
     /// The name in flags and reports.
     pub fn name(self) -> &'static str {
         match self {
             EngineKind::Auto => "auto",
             EngineKind::Gmp => "gmp",
+            EngineKind::Ifma => "ifma",
         }
     }
 }

@@ -38,16 +38,20 @@ pub struct EngineEntry {
 
 impl EngineReport {
     pub(super) fn new(chosen: EngineKind, reason: &str, threads: usize) -> EngineReport {
-        let engines = dispatch::ALL.map(|backend| EngineEntry {
-            kind: backend.kind(),
-            available: true,
-            reason: "runs on every processor".to_owned(),
-            self_test_passed: Some(self_test::run(backend).is_ok()),
+        let engines = dispatch::ALL.iter().map(|&backend| {
+            let missing = backend.missing();
+            let reason = match (missing, backend.kind()) {
+                (Some(missing), _) => format!("this processor has no {missing}"),
+                (None, EngineKind::Gmp) => "runs on every processor".to_owned(),
+                (None, _) => "this processor has what it needs".to_owned(),
+            };
+            let self_test_passed = missing.is_none().then(|| self_test::run(backend).is_ok());
+            EngineEntry { kind: backend.kind(), available: missing.is_none(), reason, self_test_passed }
         });
         EngineReport {
             chosen,
             reason: reason.to_owned(),
-            engines: engines.into(),
+            engines: engines.collect(),
             cpu_features: cpu_features(),
             gmp_version: format!("{}.{}.{}", gmp::VERSION, gmp::VERSION_MINOR, gmp::VERSION_PATCHLEVEL),
             threads,
@@ -60,6 +64,8 @@ fn cpu_features() -> Vec<&'static str> {
     let features = [
         ("avx2", is_x86_feature_detected!("avx2")),
         ("avx512f", is_x86_feature_detected!("avx512f")),
+        ("avx512dq", is_x86_feature_detected!("avx512dq")),
+        ("avx512vl", is_x86_feature_detected!("avx512vl")),
         ("avx512ifma", is_x86_feature_detected!("avx512ifma")),
     ];
     features.into_iter().filter_map(|(name, detected)| detected.then_some(name)).collect()

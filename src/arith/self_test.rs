@@ -69,6 +69,7 @@ mod tests {
     use super::*;
     use crate::arith::FixedBase;
     use crate::arith::backend::gmp::Gmp;
+    use crate::arith::dispatch;
     use crate::arith::options::EngineKind;
 
     /// GMP, but without inverses.
@@ -76,7 +77,11 @@ mod tests {
 
     impl Operations for Wrong {
         fn kind(&self) -> EngineKind {
-            EngineKind::Gmp
+            EngineKind::Ifma
+        }
+
+        fn missing(&self) -> Option<&'static str> {
+            None
         }
 
         fn run(&self, job: &Job, constant_time: ConstantTime) -> Result<Batch, EngineError> {
@@ -100,8 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn an_engine_with_wrong_answers_is_passed_over_and_reported() {
+        let backends: [&'static dyn Operations; 2] = [&Wrong, &Gmp];
+        let chosen = dispatch::choose(EngineKind::Auto, &backends).ok().unwrap();
+        assert_eq!(chosen.backend.kind(), EngineKind::Gmp);
+        let warning = chosen.warning.unwrap();
+        assert!(warning.contains("ifma failed its self-test (inverse)"), "{warning}");
+        assert!(warning.contains("gmp computes instead") && chosen.reason.contains("self-test"), "{warning}");
+        let asked_for = dispatch::choose(EngineKind::Ifma, &backends).err();
+        assert_eq!(asked_for, Some(EngineError::SelfTest { kind: EngineKind::Ifma, operation: "inverse" }));
+        let absent = dispatch::choose(EngineKind::Ifma, &backends[1..]).err().unwrap();
+        assert!(absent.to_string().contains("use --engine auto"), "{absent}");
+    }
+
+    #[test]
     fn a_wrong_answer_is_noticed_and_named() {
         assert_eq!(run(&Gmp), Ok(()));
-        assert_eq!(run(&Wrong), Err(EngineError::SelfTest { kind: EngineKind::Gmp, operation: "inverse" }));
+        assert_eq!(run(&Wrong), Err(EngineError::SelfTest { kind: EngineKind::Ifma, operation: "inverse" }));
     }
 }

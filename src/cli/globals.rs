@@ -19,7 +19,8 @@ pub struct Globals {
     /// Threads that compute, shared by all parties of the process [default: all cores].
     #[arg(long, global = true, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<usize>,
-    /// What computes: `auto` takes the fastest that this processor runs, `gmp` runs everywhere [default: the environment
+    /// What computes: `auto` takes the fastest that this processor runs, `gmp` runs everywhere, `ifma` needs AVX-512
+    /// IFMA [default: the environment
     /// variable SMLP_ENGINE, else auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub engine: Option<EngineKind>,
@@ -43,7 +44,11 @@ impl Globals {
     /// # Errors
     /// If it does not run here or fails its self-test.
     pub fn engine(&self) -> Result<Engine, Error> {
-        Ok(Engine::new(&self.engine_options()?)?)
+        let engine = Engine::new(&self.engine_options()?)?;
+        if let Some(warning) = engine.warning() {
+            eprintln!("warning: {warning}");
+        }
+        Ok(engine)
     }
 
     /// What the flags and the environment say about the engine.

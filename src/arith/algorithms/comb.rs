@@ -8,11 +8,11 @@ use rayon::prelude::*;
 use super::map_groups;
 use super::table::{Digits, Field, digit, digit_count};
 use crate::arith::backend::residues::Layout;
+use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
 use crate::arith::modulus::{Moduli, Modulus};
-use crate::secret::SecretLimbs;
 
 /// A fixed-base table, shared by its clones and wiped when the last one drops; see
 /// [`Engine::fixed_base`](crate::arith::Engine::fixed_base).
@@ -25,9 +25,9 @@ struct Inner {
     max_bits: u32,
     window_bits: u32,
     /// For each digit position i the rows base^(d 2^(w i)), in the disguise of [`super::table`].
-    rows: SecretLimbs,
+    rows: Words,
     /// What a product of c rows starts from, for each c from zero to the number of positions.
-    starts: Vec<SecretLimbs>,
+    starts: Vec<Words>,
 }
 
 impl FixedBase {
@@ -72,7 +72,7 @@ pub(crate) fn build<B: Backend>(modulus: &Modulus, base: &[u64], max_bits: u32, 
         rayon::join(|| position_bases(&field, base, positions, window_bits), || starts(&field, positions));
 
     let tables_words = (B::WIDTH * layout.limbs) << window_bits;
-    let mut rows = SecretLimbs::zero(positions.div_ceil(B::WIDTH) * tables_words);
+    let mut rows = Words::secret(positions.div_ceil(B::WIDTH) * tables_words);
     let disguise = field.disguise(&mut Scratch::default());
     rows.as_mut_slice()
         .par_chunks_mut(tables_words)
@@ -85,12 +85,7 @@ pub(crate) fn build<B: Backend>(modulus: &Modulus, base: &[u64], max_bits: u32, 
 }
 
 /// base^(2^(w i)) for each digit position i, a position a lane.
-fn position_bases<B: Backend>(
-    field: &Field<'_, B>,
-    base: &[u64],
-    positions: usize,
-    window_bits: u32,
-) -> Vec<SecretLimbs> {
+fn position_bases<B: Backend>(field: &Field<'_, B>, base: &[u64], positions: usize, window_bits: u32) -> Vec<Words> {
     let scratch = &mut Scratch::default();
     let mut current = field.load_in_every_lane(base, scratch);
     let mut row = vec![0; field.layout.limbs];
@@ -107,7 +102,7 @@ fn position_bases<B: Backend>(
     groups
 }
 
-fn starts<B: Backend>(field: &Field<'_, B>, positions: usize) -> Vec<SecretLimbs> {
+fn starts<B: Backend>(field: &Field<'_, B>, positions: usize) -> Vec<Words> {
     let scratch = &mut Scratch::default();
     let step = field.start(1, scratch);
     let mut start = field.start(0, scratch);
@@ -127,13 +122,23 @@ pub(crate) fn power<B: Backend>(table: &FixedBase, exponents: &Exponents, class:
     let (layout, len) = (table.layout(), exponents.len());
     map_groups::<B>(table.0.moduli.clone(), layout, len, class, |kernels, first, out, scratch| {
         out.copy_from_slice(start);
-        let mut entry = SecretLimbs::zero(layout.group_words());
+        let mut entry = Words::secret(layout.group_words());
+        let at = |position: usize| {
+            move |lane: usize| digit(exponents.limbs((first + lane).min(len - 1)), position, window_bits)
+        };
         let mut digits = Digits::zero(B::WIDTH);
-        for (position, rows) in table.0.rows.as_slice().chunks_exact(table.position_words()).enumerate().take(positions)
-        {
-            digits.fill(|lane| digit(exponents.limbs((first + lane).min(len - 1)), position, window_bits));
+        let rows = table.0.rows.as_slice();
+        let mut tables = rows.chunks_exact(table.position_words()).take(positions).enumerate().peekable();
+        digits.fill(at(0));
+        while let Some((position, rows)) = tables.next() {
             kernels.look_up(entry.as_mut_slice(), rows, digits.as_slice());
-            kernels.product(out, entry.as_slice(), scratch);
+            match tables.peek() {
+                Some((_, next)) => {
+                    digits.fill(at(position + 1));
+                    kernels.product_ahead(out, entry.as_slice(), next, digits.as_slice(), scratch);
+                }
+                None => kernels.product(out, entry.as_slice(), scratch),
+            }
         }
     })
 }

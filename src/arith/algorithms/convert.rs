@@ -9,9 +9,9 @@ use crate::arith::exponents::TimingClass;
 use crate::arith::modulus::Moduli;
 use crate::secret::SecretLimbs;
 
-/// `len` residues from reduced numbers, each in as many limbs as the widest modulus has.
+/// `len` residues from numbers of one width, each below the square of the widest modulus.
 pub(crate) fn load<B: Backend>(moduli: &Moduli, numbers: &[u64], len: usize) -> Batch {
-    let width = moduli.limb_count();
+    let width = numbers.len() / len.max(1);
     map_groups::<B>(moduli.clone(), B::layout(moduli), len, TimingClass::Constant, |kernels, first, out, scratch| {
         let mut lanes = SecretLimbs::zero(B::WIDTH * width);
         for (lane, number) in lanes.as_mut_slice().chunks_exact_mut(width).enumerate() {
@@ -33,7 +33,7 @@ pub(crate) fn store<B: Backend>(batch: &Batch) -> SecretLimbs {
     let outputs = numbers.as_mut_slice().par_chunks_mut(B::WIDTH * width);
     groups.zip(outputs).enumerate().for_each_init(Scratch::default, |scratch, (group, (words, out))| {
         let index = |lane: usize| (group * B::WIDTH + lane).min(len - 1);
-        let kernels = B::kernels(batch.moduli(), index, layout.limbs, TimingClass::Constant);
+        let kernels = B::kernels(batch.moduli(), index, layout, TimingClass::Constant);
         let mut lanes = SecretLimbs::zero(B::WIDTH * width);
         kernels.store(words, lanes.as_mut_slice(), scratch);
         out.copy_from_slice(&lanes.as_slice()[..out.len()]);

@@ -8,6 +8,7 @@ use rug::Integer;
 use rug::integer::Order;
 
 use crate::arith::backend::residues::Residues;
+use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
 use crate::arith::error::EngineError;
@@ -20,8 +21,7 @@ pub(crate) fn invert_vartime<B: Backend>(batch: &Batch) -> Result<Batch, EngineE
     let runs = equal_moduli_runs(batch.moduli(), batch.len());
     let chunk_len = batch.len().div_ceil(rayon::current_num_threads()).max(1);
     let chunks: Vec<Range<usize>> = runs.into_iter().flat_map(|run| cut(run, chunk_len)).collect();
-    let inverses: Option<Vec<SecretLimbs>> =
-        chunks.par_iter().map(|chunk| invert_chunk::<B>(batch, chunk.clone())).collect();
+    let inverses: Option<Vec<Words>> = chunks.par_iter().map(|chunk| invert_chunk::<B>(batch, chunk.clone())).collect();
     let inverses = inverses.ok_or_else(|| first_without_inverse::<B>(batch))?;
 
     let layout = batch.residues().layout();
@@ -36,19 +36,19 @@ pub(crate) fn invert_vartime<B: Backend>(batch: &Batch) -> Result<Batch, EngineE
 }
 
 /// The inverses of a range of residues, which have one modulus; none if one of them has no inverse.
-fn invert_chunk<B: Backend>(batch: &Batch, chunk: Range<usize>) -> Option<SecretLimbs> {
+fn invert_chunk<B: Backend>(batch: &Batch, chunk: Range<usize>) -> Option<Words> {
     let layout = batch.residues().layout();
-    let kernels = B::kernels(batch.moduli(), |_| chunk.start, layout.limbs, TimingClass::Vartime);
+    let kernels = B::kernels(batch.moduli(), |_| chunk.start, layout, TimingClass::Vartime);
     let scratch = &mut Scratch::default();
     let groups = chunk.len().div_ceil(B::WIDTH);
     let group_words = layout.group_words();
-    let mut current = SecretLimbs::zero(group_words);
+    let mut current = Words::secret(group_words);
     let read = |group: usize, out: &mut [u64]| {
         let first = chunk.start + group * B::WIDTH;
         batch.residues().read_group(|lane| (first + lane).min(chunk.end - 1), out);
     };
 
-    let mut products = SecretLimbs::zero(groups * group_words);
+    let mut products = Words::secret(groups * group_words);
     read(0, &mut products.as_mut_slice()[..group_words]);
     for group in 1..groups {
         let (done, rest) = products.as_mut_slice().split_at_mut(group * group_words);
@@ -77,7 +77,7 @@ fn invert_group<B: Backend>(
     kernels: &B::Kernels<'_>,
     group: &[u64],
     scratch: &mut Scratch,
-) -> Option<SecretLimbs> {
+) -> Option<Words> {
     let width = moduli.limb_count();
     let mut numbers = SecretLimbs::zero(B::WIDTH * width);
     kernels.store(group, numbers.as_mut_slice(), scratch);
@@ -85,7 +85,7 @@ fn invert_group<B: Backend>(
         let inverse = Integer::from_digits(number, Order::Lsf).invert(moduli.of(index).value()).ok()?;
         inverse.write_digits(number, Order::Lsf);
     }
-    let mut inverse = SecretLimbs::zero(group.len());
+    let mut inverse = Words::secret(group.len());
     kernels.load(numbers.as_slice(), inverse.as_mut_slice(), scratch);
     Some(inverse)
 }

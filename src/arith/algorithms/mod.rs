@@ -7,6 +7,8 @@ pub(crate) mod product;
 pub(crate) mod select;
 pub(crate) mod straus;
 mod table;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod window;
 
 use rayon::prelude::*;
 
@@ -30,7 +32,7 @@ fn map_groups<B: Backend>(
     let group_words = layout.group_words().max(1);
     let fill = |scratch: &mut Scratch, (group, out): (usize, &mut [u64])| {
         let first = group * B::WIDTH;
-        let kernels = B::kernels(&moduli, |lane| (first + lane).min(len - 1), layout.limbs, class);
+        let kernels = B::kernels(&moduli, |lane| (first + lane).min(len - 1), layout, class);
         compute(&kernels, first, out, scratch);
     };
     if rayon::current_thread_index().is_some() {

@@ -1,10 +1,10 @@
 //! Products.
 
 use super::{broadcast, map_groups};
+use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::TimingClass;
-use crate::secret::SecretLimbs;
 
 /// a[i] * b[i]; either may be a single one for all.
 pub(crate) fn product<B: Backend>(a: &Batch, b: &Batch, class: TimingClass) -> Batch {
@@ -13,9 +13,13 @@ pub(crate) fn product<B: Backend>(a: &Batch, b: &Batch, class: TimingClass) -> B
     map_groups::<B>(a.moduli().clone(), layout, len, class, |kernels, first, out, scratch| {
         let index = |lane: usize| (first + lane).min(len - 1);
         a.residues().read_group(index, out);
-        let mut factor = SecretLimbs::zero(layout.group_words());
-        b.residues().read_group(|lane| broadcast(b.len(), index(lane)), factor.as_mut_slice());
-        kernels.product(out, factor.as_slice(), scratch);
+        if b.len() == len {
+            kernels.product(out, b.residues().group(first), scratch);
+        } else {
+            let mut factor = Words::secret(layout.group_words());
+            b.residues().read_group(|lane| broadcast(b.len(), index(lane)), factor.as_mut_slice());
+            kernels.product(out, factor.as_slice(), scratch);
+        }
     })
 }
 
@@ -46,7 +50,7 @@ fn product_strided<B: Backend>(parts: &[(&Batch, usize)], len: usize, class: Tim
     let moduli = first_part.moduli().gather((0..len).map(|out| out * share));
     map_groups::<B>(moduli, layout, len, class, |kernels, first, out, scratch| {
         let index = |lane: usize| (first + lane).min(len - 1);
-        let mut factor = SecretLimbs::zero(layout.group_words());
+        let mut factor = Words::secret(layout.group_words());
         first_part.residues().read_group(|lane| index(lane) * share, out);
         let factors = parts.iter().flat_map(|&(part, share)| (0..share).map(move |offset| (part, share, offset)));
         for (part, share, offset) in factors.skip(1) {

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 use super::table::{Digits, Field, digit, digit_count};
 use crate::arith::backend::residues::{Layout, Residues};
+use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
-use crate::secret::SecretLimbs;
 
 /// A share of the bases smaller than this is not worth accumulators of its own.
 const SMALLEST_SHARE: usize = 16;
@@ -24,7 +24,7 @@ struct Problem<'a, B: Backend> {
     per_group: usize,
     rows: usize,
     window_bits: u32,
-    disguise: SecretLimbs,
+    disguise: Words,
 }
 
 /// groups x rows residues: prod_k bases[g][k]^exponents[g][r][k]. One modulus for all, and at least one base a group.
@@ -40,12 +40,12 @@ pub(crate) fn multi_power<B: Backend>(
     let shares = Shares::new(groups, per_group, rows);
     let field = Field::new(bases.moduli(), layout, class);
     let disguise = field.disguise(&mut Scratch::default());
-    let window_bits = best_window(exponents.bits(), rows.div_ceil(shares.rows).div_ceil(B::WIDTH), class);
+    let window_bits = best_window::<B>(exponents.bits(), rows.div_ceil(shares.rows).div_ceil(B::WIDTH), class);
     let problem = Problem::<B> { field, bases, exponents, per_group, rows, window_bits, disguise };
 
     let blocks: Vec<(usize, Range<usize>)> =
         (0..groups).flat_map(|group| cut(rows, shares.rows).map(move |rows| (group, rows))).collect();
-    let results: Vec<Vec<SecretLimbs>> =
+    let results: Vec<Vec<Words>> =
         blocks.par_iter().map(|(group, rows)| problem.block(*group, rows.clone(), shares.bases)).collect();
 
     let mut out = Residues::zero(layout, groups * rows, bases.moduli().is_secret());
@@ -60,7 +60,7 @@ pub(crate) fn multi_power<B: Backend>(
 
 impl<B: Backend> Problem<'_, B> {
     /// The results of some rows of a group, a row a lane.
-    fn block(&self, group: usize, rows: Range<usize>, base_shares: usize) -> Vec<SecretLimbs> {
+    fn block(&self, group: usize, rows: Range<usize>, base_shares: usize) -> Vec<Words> {
         let shares: Vec<Range<usize>> = cut(self.per_group, base_shares).collect();
         let accumulators = shares
             .into_par_iter()
@@ -75,15 +75,15 @@ impl<B: Backend> Problem<'_, B> {
     }
 
     /// For each row and digit position the product of the bases' table rows at that digit.
-    fn accumulate(&self, group: usize, rows: Range<usize>, bases: Range<usize>) -> SecretLimbs {
+    fn accumulate(&self, group: usize, rows: Range<usize>, bases: Range<usize>) -> Words {
         let Layout { limbs, .. } = self.field.layout;
         let (group_words, positions) = (self.field.layout.group_words(), self.positions());
         let scratch = &mut Scratch::default();
         let start = self.field.start(bases.len(), scratch);
-        let mut accumulators = SecretLimbs::new(start.as_slice().repeat(rows.len().div_ceil(B::WIDTH) * positions));
+        let mut accumulators = Words::copy_of(&start.as_slice().repeat(rows.len().div_ceil(B::WIDTH) * positions));
 
         let table_words = limbs << self.window_bits;
-        let mut tables = SecretLimbs::zero(B::WIDTH * table_words);
+        let mut tables = Words::secret(B::WIDTH * table_words);
         let (mut lanes, mut entry) = (self.field.group(), self.field.group());
         let mut digits = Digits::zero(B::WIDTH);
         for first in bases.clone().step_by(B::WIDTH) {
@@ -108,7 +108,7 @@ impl<B: Backend> Problem<'_, B> {
         accumulators
     }
 
-    fn merge(&self, mut left: SecretLimbs, right: SecretLimbs) -> SecretLimbs {
+    fn merge(&self, mut left: Words, right: Words) -> Words {
         let scratch = &mut Scratch::default();
         let group_words = self.field.layout.group_words();
         let pairs = left.as_mut_slice().chunks_exact_mut(group_words).zip(right.as_slice().chunks_exact(group_words));
@@ -119,11 +119,11 @@ impl<B: Backend> Problem<'_, B> {
     }
 
     /// The positions of a row joined by Horner's rule.
-    fn finish(&self, accumulators: &[u64]) -> SecretLimbs {
+    fn finish(&self, accumulators: &[u64]) -> Words {
         let scratch = &mut Scratch::default();
         let mut positions = accumulators.rchunks_exact(self.field.layout.group_words());
         let highest = positions.next().expect("a row has a digit position");
-        let mut result = SecretLimbs::new(highest.to_vec());
+        let mut result = Words::copy_of(highest);
         for accumulator in positions {
             for _ in 0..self.window_bits {
                 self.field.kernels.square(result.as_mut_slice(), scratch);
@@ -164,12 +164,13 @@ fn cut(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
 /// A masked scan of this many rows takes about as long as a product.
 const SCAN_OF_A_PRODUCT: usize = 256;
 
-/// The window that costs a base the fewest products, its table included, if `rows` groups of rows use it.
-fn best_window(bits: u32, rows: usize, class: TimingClass) -> u32 {
+/// The window that costs a base the fewest products, if `rows` groups of rows use its table. The tables of a group of
+/// bases are made together.
+fn best_window<B: Backend>(bits: u32, rows: usize, class: TimingClass) -> u32 {
     let cost = |window_bits: u32| {
         let table = 1usize << window_bits;
         let scan = if class == TimingClass::Constant { table } else { 0 };
-        table * SCAN_OF_A_PRODUCT + rows * digit_count(bits, window_bits) * (SCAN_OF_A_PRODUCT + scan)
+        table * SCAN_OF_A_PRODUCT / B::WIDTH + rows * digit_count(bits, window_bits) * (SCAN_OF_A_PRODUCT + scan)
     };
     (1..=10).min_by_key(|&window_bits| cost(window_bits)).unwrap_or(1)
 }

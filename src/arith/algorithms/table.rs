@@ -8,6 +8,7 @@ use rug::Integer;
 
 use crate::arith::backend::gmp::constant;
 use crate::arith::backend::residues::Layout;
+use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::exponents::TimingClass;
 use crate::arith::modulus::{Moduli, Modulus};
@@ -23,17 +24,17 @@ pub(super) struct Field<'m, B: Backend> {
 impl<'m, B: Backend> Field<'m, B> {
     /// For residues that lie as `layout` says, modulo the only one of `moduli`.
     pub fn new(moduli: &'m Moduli, layout: Layout, class: TimingClass) -> Self {
-        let kernels = B::kernels(moduli, |_| 0, layout.limbs, class);
+        let kernels = B::kernels(moduli, |_| 0, layout, class);
         Field { kernels, layout, modulus: moduli.of(0) }
     }
 
     /// A group of zeros.
-    pub fn group(&self) -> SecretLimbs {
-        SecretLimbs::zero(self.layout.group_words())
+    pub fn group(&self) -> Words {
+        Words::secret(self.layout.group_words())
     }
 
     /// The number in every lane of a group.
-    pub fn load_in_every_lane(&self, number: &[u64], scratch: &mut Scratch) -> SecretLimbs {
+    pub fn load_in_every_lane(&self, number: &[u64], scratch: &mut Scratch) -> Words {
         let mut group = self.group();
         let numbers = SecretLimbs::new(number.repeat(B::WIDTH));
         self.kernels.load(numbers.as_slice(), group.as_mut_slice(), scratch);
@@ -41,29 +42,25 @@ impl<'m, B: Backend> Field<'m, B> {
     }
 
     /// What a product of `rows` table rows starts from, in every lane.
-    pub fn start(&self, rows: usize, scratch: &mut Scratch) -> SecretLimbs {
+    pub fn start(&self, rows: usize, scratch: &mut Scratch) -> Words {
         let start = power(self.modulus, &Integer::from(2), u64::from(self.modulus.bits()) * rows as u64);
         self.load_in_every_lane(start.as_slice(), scratch)
     }
 
     /// What every row contains besides the power of its base, in every lane.
-    pub fn disguise(&self, scratch: &mut Scratch) -> SecretLimbs {
+    pub fn disguise(&self, scratch: &mut Scratch) -> Words {
         let half = Integer::from(self.modulus.value() + 1u32) >> 1u32;
         self.load_in_every_lane(power(self.modulus, &half, u64::from(self.modulus.bits())).as_slice(), scratch)
     }
 
     /// Fills `tables`, one for each lane of `bases`, with as many rows each as there is room for.
     pub fn fill_tables(&self, bases: &[u64], disguise: &[u64], tables: &mut [u64], scratch: &mut Scratch) {
-        let table_words = tables.len() / B::WIDTH;
-        let mut entry = SecretLimbs::new(disguise.to_vec());
-        for row in (0..table_words).step_by(self.layout.limbs) {
+        let mut entry = Words::copy_of(disguise);
+        for row in 0..tables.len() / self.layout.group_words() {
             if row > 0 {
                 self.kernels.product(entry.as_mut_slice(), bases, scratch);
             }
-            for lane in 0..B::WIDTH {
-                let out = &mut tables[lane * table_words + row..][..self.layout.limbs];
-                self.layout.read_lane(entry.as_slice(), lane, out);
-            }
+            self.kernels.spread(entry.as_slice(), tables, row);
         }
     }
 }

@@ -1,15 +1,17 @@
 //! What a backend is: kernels for a group of residues, and the algorithms over them, each of which it may override.
 
 pub(crate) mod gmp;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod ifma;
 pub(crate) mod residues;
-
-use crate::secret::SecretLimbs;
+pub(crate) mod words;
 
 use super::batch::Batch;
 use super::exponents::{Exponents, TimingClass};
 use super::modulus::Moduli;
 use super::options::EngineKind;
 use residues::Layout;
+use words::Words;
 
 /// A backend: where its residues lie, its kernels, and what it computes in a way of its own.
 pub(crate) trait Backend: Sync {
@@ -20,37 +22,47 @@ pub(crate) trait Backend: Sync {
     /// Kernels bound to the moduli of a group.
     type Kernels<'m>: Kernels;
 
-    /// Words of a residue in a batch with these moduli.
-    fn limbs(moduli: &Moduli) -> usize;
+    /// What this processor lacks to run it, if anything.
+    fn missing() -> Option<&'static str>;
 
-    /// Kernels for a group whose lanes hold residues modulo `moduli.of(index(lane))`, stored as `limbs` words each.
+    /// How a batch with these moduli lies in memory.
+    fn layout(moduli: &Moduli) -> Layout;
+
+    /// Kernels for a group whose lanes hold residues modulo `moduli.of(index(lane))`, in a batch that lies as `layout`
+    /// says.
     fn kernels<'m>(
         moduli: &'m Moduli,
         index: impl Fn(usize) -> usize,
-        limbs: usize,
+        layout: Layout,
         class: TimingClass,
     ) -> Self::Kernels<'m>;
 
     /// Powers, of shapes that go together; either side may be a single one for all.
     fn power(bases: &Batch, exponents: &Exponents, class: TimingClass) -> Batch;
-
-    /// How a batch with these moduli lies in memory.
-    fn layout(moduli: &Moduli) -> Layout {
-        Layout { kind: Self::KIND, width: Self::WIDTH, limbs: Self::limbs(moduli) }
-    }
 }
 
 /// Operations on groups, in the timing class that the kernels were made for.
 pub(crate) trait Kernels: Sync {
     /// x *= y.
     fn product(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch);
+    /// x *= y; meanwhile the rows that [`Kernels::look_up`] will ask for next may come nearer.
+    fn product_ahead(&self, x: &mut [u64], y: &[u64], _table: &[u64], _digits: &[usize], scratch: &mut Scratch) {
+        self.product(x, y, scratch);
+    }
     /// x = x^2.
     fn square(&self, x: &mut [u64], scratch: &mut Scratch);
     /// Lane l becomes row `digits[l]` of `table`, by masked scan or by address as the timing class allows.
     fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]);
+    /// Lane l becomes lane l of group `digits[l]` of `table`, by masked scan.
+    fn scan_groups(&self, out: &mut [u64], table: &[u64], digits: &[usize]);
+    /// Lane l becomes row `digits[l]` of the l-th of `tables`, which are as many as there are lanes, by address.
+    fn read_own(&self, out: &mut [u64], tables: &[u64], digits: &[usize]);
+    /// Lane l of `group` becomes row `row` of the l-th of `tables`.
+    fn spread(&self, group: &[u64], tables: &mut [u64], row: usize);
     /// Lane l becomes that of `on_one` if bit l of `choices` is set, else that of `on_zero`; `constant` always.
     fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[subtle::Choice]);
-    /// A group from one reduced number a lane, each `numbers.len()` / width limbs of 64 bits.
+    /// A group from one number a lane, each `numbers.len()` / width limbs of 64 bits and below the square of the widest
+    /// modulus.
     fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch);
     /// The reduced numbers of a group; see [`Kernels::load`].
     fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch);
@@ -58,30 +70,30 @@ pub(crate) trait Kernels: Sync {
 
 /// Working memory that grows to what is asked for and is wiped on drop.
 pub(crate) struct Scratch {
-    limbs: SecretLimbs,
+    words: Words,
     inner: Option<Box<Scratch>>,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        Scratch { limbs: SecretLimbs::zero(0), inner: None }
+        Scratch { words: Words::secret(0), inner: None }
     }
 }
 
 impl Scratch {
-    /// `len` limbs of undefined content.
-    pub fn limbs(&mut self, len: usize) -> &mut [u64] {
-        if self.limbs.len() < len {
-            self.limbs = SecretLimbs::zero(len);
+    /// `len` words of undefined content.
+    pub fn words(&mut self, len: usize) -> &mut [u64] {
+        if self.words.len() < len {
+            self.words = Words::secret(len);
         }
-        &mut self.limbs.as_mut_slice()[..len]
+        &mut self.words.as_mut_slice()[..len]
     }
 
-    /// `len` limbs of undefined content, and working memory for a function that is called with them.
+    /// `len` words of undefined content, and working memory for a function that is called with them.
     pub fn with_inner(&mut self, len: usize) -> (&mut [u64], &mut Scratch) {
-        if self.limbs.len() < len {
-            self.limbs = SecretLimbs::zero(len);
+        if self.words.len() < len {
+            self.words = Words::secret(len);
         }
-        (&mut self.limbs.as_mut_slice()[..len], self.inner.get_or_insert_default())
+        (&mut self.words.as_mut_slice()[..len], self.inner.get_or_insert_default())
     }
 }

@@ -3,8 +3,7 @@
 //! Residues come in groups of `width` lanes. Within a group the limbs go first: limb j of lane l is word
 //! j * width + l, so that one vector holds the same limb of all lanes. The lanes beyond the last residue are zero.
 
-use zeroize::Zeroize;
-
+use super::words::Words;
 use crate::arith::options::EngineKind;
 
 /// How residues lie in memory.
@@ -16,6 +15,8 @@ pub(crate) struct Layout {
     pub width: usize,
     /// Words of a residue.
     pub limbs: usize,
+    /// Whether residues are pairs modulo the root of a square, where the backend knows such a form.
+    pub dual: bool,
 }
 
 impl Layout {
@@ -49,13 +50,14 @@ pub(crate) struct Residues {
     layout: Layout,
     len: usize,
     secret: bool,
-    words: Vec<u64>,
+    words: Words,
 }
 
 impl Residues {
     /// `len` residues, all zero.
     pub fn zero(layout: Layout, len: usize, secret: bool) -> Residues {
-        Residues { layout, len, secret, words: vec![0; len.div_ceil(layout.width) * layout.group_words()] }
+        let words = Words::zero(len.div_ceil(layout.width) * layout.group_words(), secret);
+        Residues { layout, len, secret, words }
     }
 
     pub fn layout(&self) -> Layout {
@@ -67,19 +69,29 @@ impl Residues {
     }
 
     pub fn words(&self) -> &[u64] {
-        &self.words
+        self.words.as_slice()
     }
 
     pub fn words_mut(&mut self) -> &mut [u64] {
-        &mut self.words
+        self.words.as_mut_slice()
+    }
+
+    /// The group whose first lane is the residue at `first`. Its lanes beyond the last residue are zero.
+    pub fn group(&self, first: usize) -> &[u64] {
+        &self.words()[first * self.layout.limbs..][..self.layout.group_words()]
     }
 
     /// Fills the lanes of `group` with the residues at `index(lane)`.
     pub fn read_group(&self, index: impl Fn(usize) -> usize, group: &mut [u64]) {
         let Layout { width, limbs, .. } = self.layout;
+        let (first, group_words) = (index(0), self.layout.group_words());
+        if first % width == 0 && (1..width).all(|lane| index(lane) == first + lane) {
+            group.copy_from_slice(&self.words()[first * limbs..][..group_words]);
+            return;
+        }
         for lane in 0..width {
             let from = index(lane);
-            let source = &self.words[from / width * self.layout.group_words()..][..self.layout.group_words()];
+            let source = &self.words()[from / width * group_words..][..group_words];
             for limb in 0..limbs {
                 group[limb * width + lane] = source[limb * width + from % width];
             }
@@ -89,7 +101,7 @@ impl Residues {
     /// Makes the residue at `index` that of `lane` in a group.
     pub fn write(&mut self, index: usize, group: &[u64], lane: usize) {
         let Layout { width, limbs, .. } = self.layout;
-        let own = &mut self.words[index / width * width * limbs..][..width * limbs];
+        let own = &mut self.words.as_mut_slice()[index / width * width * limbs..][..width * limbs];
         for limb in 0..limbs {
             own[limb * width + index % width] = group[limb * width + lane];
         }
@@ -118,15 +130,7 @@ impl Residues {
 
     fn copy_residue(&mut self, to: usize, source: &Residues, from: usize) {
         let group_words = self.layout.group_words();
-        let group = &source.words[from / self.layout.width * group_words..][..group_words];
+        let group = &source.words()[from / self.layout.width * group_words..][..group_words];
         self.write(to, group, from % self.layout.width);
-    }
-}
-
-impl Drop for Residues {
-    fn drop(&mut self) {
-        if self.secret {
-            self.words.zeroize();
-        }
     }
 }

@@ -188,17 +188,18 @@ proptest! {
     }
 
     #[test]
-    fn batches_are_cut_and_joined_at_will((modulus, values) in modulus_and(1..12), picks in proptest::collection::vec(any::<usize>(), 0..9)) {
-        let engine = &engines()[0];
-        let batch = load(engine, &modulus, &values);
+    fn batches_are_cut_and_joined_at_will((modulus, values) in modulus_and(1..12), picks in proptest::collection::vec(any::<usize>(), 0..20)) {
         let picks: Vec<usize> = picks.iter().map(|pick| pick % values.len()).collect();
         let expected: Vec<Integer> = picks.iter().map(|&pick| values[pick].clone()).collect();
-        prop_assert_eq!(engine.store(&batch.gather(&picks)), expected);
         let middle = values.len() / 2;
-        let parts = [batch.slice(middle..values.len()), batch.slice(0..middle)];
         let mut rotated = values.clone();
         rotated.rotate_left(middle);
-        prop_assert_eq!(engine.store(&Batch::concat(&parts)), rotated);
+        for engine in engines() {
+            let batch = load(engine, &modulus, &values);
+            prop_assert_eq!(&engine.store(&batch.gather(&picks)), &expected);
+            let parts = [batch.slice(middle..values.len()), batch.slice(0..middle)];
+            prop_assert_eq!(&engine.store(&Batch::concat(&parts)), &rotated);
+        }
     }
 }
 
@@ -261,12 +262,13 @@ fn odd_lengths_of_the_modulus_are_as_good() {
 
 #[test]
 fn concat_of_different_moduli_keeps_each() {
-    let engine = &engines()[0];
     let (left, right) = (Modulus::plain(&Integer::from(101)), Modulus::plain(&Integer::from(103)));
-    let parts = [load(engine, &left, &[Integer::from(-1)]), load(engine, &right, &[Integer::from(-1)])];
-    let joined = Batch::concat(&parts);
-    assert_eq!(engine.store(&joined), [100, 102]);
-    assert_eq!((joined.moduli().of(0), joined.moduli().of(1)), (&left, &right));
+    for engine in engines() {
+        let parts = [load(engine, &left, &[Integer::from(-1)]), load(engine, &right, &[Integer::from(-1)])];
+        let joined = Batch::concat(&parts);
+        assert_eq!(engine.store(&joined), [100, 102]);
+        assert_eq!((joined.moduli().of(0), joined.moduli().of(1)), (&left, &right));
+    }
 }
 
 #[test]

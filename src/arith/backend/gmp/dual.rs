@@ -22,6 +22,8 @@ use crate::arith::modulus::Root;
 #[derive(Clone, Copy)]
 pub(super) struct Dual<'m> {
     pub root: &'m Root,
+    /// m^2.
+    pub square: &'m [u64],
     /// Products of numbers may take time that depends on them.
     pub vartime: bool,
 }
@@ -68,17 +70,21 @@ impl Dual<'_> {
         self.reduce(x, (low, Choice::from(0)), (cross, carry), quotient);
     }
 
-    /// The dual form of a number u + v R, u and v below R, without a division: u R^2 / R + v R^3 / R.
+    /// The dual form of a number u + v R, u and v below R, without a division: u R^2 / R + v R^3 / R. A wider number is
+    /// reduced first.
     pub fn load(&self, number: &[u64], out: &mut [u64], scratch: &mut Scratch) {
-        let k = self.k();
+        let (k, square) = (self.k(), self.square);
         let (work, inner) = scratch.with_inner(9 * k);
         let (plain, rest) = work.split_at_mut(2 * k);
         let (low, rest) = rest.split_at_mut(2 * k);
         let (cross, rest) = rest.split_at_mut(2 * k);
         let (other, quotient) = rest.split_at_mut(2 * k);
-        let kept = number.len().min(2 * k);
-        plain[..kept].copy_from_slice(&number[..kept]);
-        plain[kept..].fill(0);
+        plain.fill(0);
+        if number.len() > 2 * k {
+            mpn::sec_rem_into(&mut plain[..square.len()], number, square, inner);
+        } else {
+            plain[..number.len()].copy_from_slice(number);
+        }
         let (u, v) = plain.split_at(k);
         let ((r0, r1), (s0, s1)) = (self.halves(self.root.r_squared()), self.halves(self.root.r_cubed()));
         let mut sum = |out: &mut [u64], r: &[u64], s: &[u64]| {

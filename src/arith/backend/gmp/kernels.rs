@@ -30,7 +30,9 @@ impl<'m> GmpKernels<'m> {
         // A secret modulus outlives the one use of an exponent, so that its arithmetic is always constant.
         let arithmetic = if modulus.is_secret() { TimingClass::Constant } else { class };
         let form = match modulus.dual_root() {
-            Some(root) => Form::Dual(Dual { root, vartime: arithmetic != TimingClass::Constant }),
+            Some(root) => {
+                Form::Dual(Dual { root, square: modulus.limbs(), vartime: arithmetic != TimingClass::Constant })
+            }
             None => Form::Plain(modulus, arithmetic),
         };
         GmpKernels { form, look_up: class }
@@ -116,6 +118,18 @@ impl Kernels for GmpKernels<'_> {
         }
     }
 
+    fn scan_groups(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
+        mpn::sec_select(out, table, digits[0]);
+    }
+
+    fn read_own(&self, out: &mut [u64], tables: &[u64], digits: &[usize]) {
+        out.copy_from_slice(&tables[digits[0] * out.len()..][..out.len()]);
+    }
+
+    fn spread(&self, group: &[u64], tables: &mut [u64], row: usize) {
+        tables[row * group.len()..][..group.len()].copy_from_slice(group);
+    }
+
     fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[Choice]) {
         for ((out, zero), one) in out.iter_mut().zip(on_zero).zip(on_one) {
             *out = u64::conditional_select(zero, one, choices[0]);
@@ -125,10 +139,14 @@ impl Kernels for GmpKernels<'_> {
     fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
         match &self.form {
             Form::Dual(dual) => dual.load(numbers, out, scratch),
-            Form::Plain(..) => {
-                let kept = numbers.len().min(out.len());
-                out[..kept].copy_from_slice(&numbers[..kept]);
-                out[kept..].fill(0);
+            Form::Plain(modulus, _) => {
+                out.fill(0);
+                let k = modulus.limbs().len();
+                if numbers.len() > k {
+                    mpn::sec_rem_into(&mut out[..k], numbers, modulus.limbs(), scratch);
+                } else {
+                    out[..numbers.len()].copy_from_slice(numbers);
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ mod mpn;
 mod power;
 
 use crate::arith::backend::Backend;
+use crate::arith::backend::residues::Layout;
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
 use crate::arith::modulus::{Moduli, Modulus};
@@ -21,16 +22,21 @@ impl Backend for Gmp {
     const WIDTH: usize = 1;
     type Kernels<'m> = GmpKernels<'m>;
 
-    fn limbs(moduli: &Moduli) -> usize {
+    fn missing() -> Option<&'static str> {
+        None
+    }
+
+    fn layout(moduli: &Moduli) -> Layout {
         // In dual form each half takes the limbs of the root, which may be one limb more than the square has.
         let words = |modulus: &Modulus| modulus.root_limbs().map_or(modulus.limbs().len(), |root| 2 * root.len());
-        moduli.all().iter().map(words).max().unwrap_or(0)
+        let limbs = moduli.all().iter().map(words).max().unwrap_or(0);
+        Layout { kind: Self::KIND, width: Self::WIDTH, limbs, dual: false }
     }
 
     fn kernels<'m>(
         moduli: &'m Moduli,
         index: impl Fn(usize) -> usize,
-        _limbs: usize,
+        _layout: Layout,
         class: TimingClass,
     ) -> GmpKernels<'m> {
         GmpKernels::new(moduli.of(index(0)), class)

@@ -1,6 +1,6 @@
 //! The leaf under everything of GMP's that has no safe binding: its `mpn` functions on slices of limbs.
 //!
-//! This is the only file of the room with `unsafe`. One rule makes each call sound: every pointer comes from a slice
+//! This is the only file of the backend with `unsafe`. One rule makes each call sound: every pointer comes from a slice
 //! whose length is passed beside it or asserted to be what the function's manual entry asks for, scratch space has the
 //! length that the function's own `_itch` names, and Rust's borrows keep outputs apart from inputs wherever GMP
 //! forbids overlap. The functions neither keep pointers nor touch global state.
@@ -39,7 +39,7 @@ pub(super) fn sec_mul(out: &mut [u64], a: &[u64], b: &[u64], scratch: &mut Scrat
     assert!(out.len() == a.len() + b.len() && a.len() >= b.len() && !b.is_empty());
     // SAFETY: pure function of two lengths.
     let itch = unsafe { gmp::mpn_sec_mul_itch(size(a), size(b)) };
-    let scratch = scratch.limbs(itch as usize);
+    let scratch = scratch.words(itch as usize);
     // SAFETY: lengths and order asserted above, scratch as asked, `out` borrowed exclusively.
     unsafe { gmp::mpn_sec_mul(mut_ptr(out), ptr(a), size(a), ptr(b), size(b), mut_ptr(scratch)) }
 }
@@ -49,7 +49,7 @@ pub(super) fn sec_square(out: &mut [u64], a: &[u64], scratch: &mut Scratch) {
     assert!(out.len() == 2 * a.len() && !a.is_empty());
     // SAFETY: pure function of a length.
     let itch = unsafe { gmp::mpn_sec_sqr_itch(size(a)) };
-    let scratch = scratch.limbs(itch as usize);
+    let scratch = scratch.words(itch as usize);
     // SAFETY: lengths asserted above, scratch as asked, `out` borrowed exclusively.
     unsafe { gmp::mpn_sec_sqr(mut_ptr(out), ptr(a), size(a), mut_ptr(scratch)) }
 }
@@ -115,11 +115,19 @@ pub(super) fn sec_rem(number: &mut [u64], divisor: &[u64], scratch: &mut Scratch
     assert!(number.len() >= divisor.len() && divisor.last().is_some_and(|&top| top != 0));
     // SAFETY: pure function of two lengths.
     let itch = unsafe { gmp::mpn_sec_div_r_itch(size(number), size(divisor)) };
-    let scratch = scratch.limbs(itch as usize);
+    let scratch = scratch.words(itch as usize);
     // SAFETY: lengths and the divisor's top limb asserted above, scratch as asked, `number` borrowed exclusively.
     unsafe {
         gmp::mpn_sec_div_r(mut_ptr(number), size(number), ptr(divisor), size(divisor), mut_ptr(scratch));
     }
+}
+
+/// out = number mod divisor, as wide as the divisor, whose top limb is not zero; the number is not narrower.
+pub(super) fn sec_rem_into(out: &mut [u64], number: &[u64], divisor: &[u64], scratch: &mut Scratch) {
+    let (copy, inner) = scratch.with_inner(number.len());
+    copy.copy_from_slice(number);
+    sec_rem(copy, divisor, inner);
+    out.copy_from_slice(&copy[..divisor.len()]);
 }
 
 /// As [`sec_rem`], with the quotient: one limb more than the number is wider than the divisor.
@@ -129,7 +137,7 @@ pub(super) fn sec_div_rem(quotient: &mut [u64], number: &mut [u64], divisor: &[u
     assert!(quotient.len() == low + 1);
     // SAFETY: pure function of two lengths.
     let itch = unsafe { gmp::mpn_sec_div_qr_itch(size(number), size(divisor)) };
-    let scratch = scratch.limbs(itch as usize);
+    let scratch = scratch.words(itch as usize);
     // SAFETY: lengths and the divisor's top limb asserted above (the function writes `low` limbs of quotient and
     // returns one), scratch as asked, outputs borrowed exclusively.
     quotient[low] = unsafe {
@@ -160,7 +168,7 @@ pub(super) fn sec_pow_mod(
     let bits = gmp::bitcnt_t::from(exponent_bits);
     // SAFETY: pure function of three lengths.
     let itch = unsafe { gmp::mpn_sec_powm_itch(size(base), bits, size(modulus)) };
-    let scratch = scratch.limbs(itch as usize);
+    let scratch = scratch.words(itch as usize);
     // SAFETY: lengths, the exponent's length in bits and the modulus's shape asserted above, scratch as asked, `out`
     // borrowed exclusively. The manual's demand that the base is positive guards nothing: redcify divides it by the
     // modulus whatever it is, and the tests cover zero.
@@ -186,7 +194,7 @@ pub(super) fn sec_invert(out: &mut [u64], number: &mut [u64], modulus: &[u64], s
     let bits = (2 * u64::BITS as usize * modulus.len()) as gmp::bitcnt_t;
     // SAFETY: pure function of a length.
     let itch = unsafe { gmp::mpn_sec_invert_itch(size(modulus)) };
-    let scratch = scratch.limbs(itch as usize);
+    let scratch = scratch.words(itch as usize);
     // SAFETY: lengths and parity asserted above, scratch as asked, outputs borrowed exclusively.
     let found = unsafe {
         gmp::mpn_sec_invert(mut_ptr(out), mut_ptr(number), ptr(modulus), size(modulus), bits, mut_ptr(scratch))
@@ -236,7 +244,7 @@ pub(super) fn vartime_square(out: &mut [u64], a: &[u64]) {
 pub(super) fn vartime_rem(remainder: &mut [u64], number: &[u64], divisor: &[u64], scratch: &mut Scratch) {
     assert!(number.len() >= divisor.len() && divisor.last().is_some_and(|&top| top != 0));
     assert!(remainder.len() == divisor.len());
-    let quotient = scratch.limbs(number.len() - divisor.len() + 1);
+    let quotient = scratch.words(number.len() - divisor.len() + 1);
     // SAFETY: lengths and the divisor's top limb asserted above, the quotient has the length of the manual's entry,
     // outputs borrowed exclusively.
     unsafe {

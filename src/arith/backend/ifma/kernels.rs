@@ -1,0 +1,167 @@
+//! The kernels of this backend: the one place that enters code compiled for AVX-512 with IFMA.
+
+use subtle::Choice;
+
+use super::constants::{Form, LaneConstants, PIECES};
+use super::convert;
+use super::features::{missing, simd_entry};
+use super::lanes::{Mask, WIDTH};
+use super::reduce::Reducer;
+use super::residue::{Ahead, NOTHING_AHEAD};
+use super::{lookup, residue};
+use crate::arith::backend::words::Row;
+use crate::arith::backend::{Kernels, Scratch};
+use crate::arith::exponents::TimingClass;
+use crate::arith::modulus::Moduli;
+
+/// Kernels modulo eight moduli, one a lane. Products are `constant` for any class; the class decides about tables.
+pub(crate) struct IfmaKernels {
+    constants: LaneConstants,
+    look_up: TimingClass,
+}
+
+impl IfmaKernels {
+    /// # Panics
+    /// If this processor lacks a feature.
+    pub(super) fn new(moduli: &Moduli, index: impl Fn(usize) -> usize, form: Form, class: TimingClass) -> Self {
+        assert!(missing().is_none(), "the engine was chosen for a processor with AVX-512 IFMA");
+        IfmaKernels { constants: LaneConstants::new(moduli, index, form), look_up: class }
+    }
+
+    fn form(&self) -> Form {
+        self.constants.form()
+    }
+
+    fn work<'a>(&self, scratch: &'a mut Scratch) -> &'a mut [Row] {
+        rows_mut(scratch.words(WIDTH * residue::work_rows(self.form().limbs)))
+    }
+}
+
+fn rows(words: &[u64]) -> &[Row] {
+    bytemuck::cast_slice(words)
+}
+
+fn rows_mut(words: &mut [u64]) -> &mut [Row] {
+    bytemuck::cast_slice_mut(words)
+}
+
+fn digit_row(digits: &[usize]) -> Row {
+    Row(std::array::from_fn(|lane| digits[lane] as u64))
+}
+
+impl Kernels for IfmaKernels {
+    fn product(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch) {
+        // SAFETY: `new` has found the processor's features.
+        unsafe { product(rows_mut(x), rows(y), NOTHING_AHEAD, self.constants.reducer(), self.work(scratch)) }
+    }
+
+    fn product_ahead(&self, x: &mut [u64], y: &[u64], table: &[u64], digits: &[usize], scratch: &mut Scratch) {
+        if self.look_up == TimingClass::Constant {
+            return self.product(x, y, scratch);
+        }
+        let width = self.form().width();
+        let ahead = std::array::from_fn(|lane| &table[digits[lane] * width..][..width]);
+        // SAFETY: `new` has found the processor's features.
+        unsafe { product(rows_mut(x), rows(y), ahead, self.constants.reducer(), self.work(scratch)) }
+    }
+
+    fn square(&self, x: &mut [u64], scratch: &mut Scratch) {
+        // SAFETY: `new` has found the processor's features.
+        unsafe { square(rows_mut(x), self.constants.reducer(), self.work(scratch)) }
+    }
+
+    fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
+        let (out, digits) = (rows_mut(out), digit_row(digits));
+        // SAFETY: `new` has found the processor's features.
+        unsafe {
+            match self.look_up {
+                TimingClass::Constant => scan(out, table, &digits),
+                TimingClass::FixedSequence | TimingClass::Vartime => read(out, table, &digits),
+            }
+        }
+    }
+
+    fn scan_groups(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
+        // SAFETY: `new` has found the processor's features.
+        unsafe { scan_groups(rows_mut(out), rows(table), &digit_row(digits)) }
+    }
+
+    fn read_own(&self, out: &mut [u64], tables: &[u64], digits: &[usize]) {
+        // SAFETY: `new` has found the processor's features.
+        unsafe { read_own(rows_mut(out), tables, &digit_row(digits)) }
+    }
+
+    fn spread(&self, group: &[u64], tables: &mut [u64], row: usize) {
+        // SAFETY: `new` has found the processor's features.
+        unsafe { spread(rows(group), tables, row) }
+    }
+
+    fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[Choice]) {
+        let bits = choices.iter().enumerate().map(|(lane, choice)| choice.unwrap_u8() << lane);
+        let mask = Mask::from_bits(bits.fold(0, |mask, bit| mask | bit));
+        // SAFETY: `new` has found the processor's features.
+        unsafe { select(rows_mut(out), rows(on_zero), rows(on_one), mask) }
+    }
+
+    fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
+        let limbs = self.form().limbs;
+        let words = numbers.len() / WIDTH;
+        let pieces = (words * 64).div_ceil(limbs * 52).clamp(1, PIECES);
+        let (pieces, inner) = scratch.with_inner(WIDTH * pieces * limbs);
+        let pieces = rows_mut(pieces);
+        convert::enter(numbers, pieces);
+        let powers = self.constants.radix_powers();
+        // SAFETY: `new` has found the processor's features.
+        unsafe { sum_of_products(rows_mut(out), pieces, powers, self.constants.reducer(), self.work(inner)) }
+    }
+
+    fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch) {
+        let (number, inner) = scratch.with_inner(group.len());
+        let number = rows_mut(number);
+        // SAFETY: `new` has found the processor's features.
+        unsafe { leave(rows(group), number, self.constants.reducer(), self.work(inner)) }
+        convert::leave(number, numbers);
+    }
+}
+
+simd_entry! {
+    fn product(x: &mut [Row], y: &[Row], ahead: Ahead<'_>, reducer: Reducer<'_>, work: &mut [Row]) {
+        residue::product(x, y, ahead, reducer, work);
+    }
+
+    fn square(x: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
+        residue::squared(x, reducer, work);
+    }
+
+    fn sum_of_products(out: &mut [Row], pieces: &[Row], factors: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
+        residue::sum_of_products(out, pieces, factors, reducer, work);
+    }
+
+    fn leave(x: &[Row], number: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
+        residue::leave(x, number, reducer, work);
+    }
+
+    fn scan(out: &mut [Row], table: &[u64], digits: &Row) {
+        lookup::scan(out, table, digits);
+    }
+
+    fn read(out: &mut [Row], table: &[u64], digits: &Row) {
+        lookup::read(out, table, digits);
+    }
+
+    fn scan_groups(out: &mut [Row], table: &[Row], digits: &Row) {
+        lookup::scan_groups(out, table, digits);
+    }
+
+    fn read_own(out: &mut [Row], tables: &[u64], digits: &Row) {
+        lookup::read_own(out, tables, digits);
+    }
+
+    fn spread(group: &[Row], tables: &mut [u64], row: usize) {
+        lookup::spread(group, tables, row);
+    }
+
+    fn select(out: &mut [Row], on_zero: &[Row], on_one: &[Row], mask: Mask) {
+        lookup::select(out, on_zero, on_one, mask);
+    }
+}

@@ -1,0 +1,130 @@
+//! Reading tables and choosing between residues.
+
+use super::features::simd;
+use super::lanes::{Lanes, Mask, WIDTH, prefetch, transpose};
+use super::multiply::{BLOCK, Block};
+use crate::arith::backend::words::Row;
+
+simd! {
+    /// Lane l of `out` = row `digits[l]` of the table, whose rows have as many words as `out` has limbs. Reads every
+    /// row.
+    pub(super) fn scan(out: &mut [Row], table: &[u64], digits: &Row) {
+        let limbs = out.len();
+        let digits = Lanes::load(digits);
+        for (index, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+            let mut chosen = [Lanes::zero(); BLOCK];
+            for (entry, row) in table.chunks_exact(limbs).enumerate() {
+                let mask = digits.equal(Lanes::splat(entry as u64));
+                let words: &[u64; BLOCK] = row[index * BLOCK..].first_chunk().expect("a row has whole blocks");
+                for (chosen, word) in chosen.iter_mut().zip(words) {
+                    *chosen = chosen.blend_splat(mask, *word);
+                }
+            }
+            store_all(chosen, out);
+        }
+    }
+
+    /// As [`scan`], but reads the rows of the digits alone.
+    pub(super) fn read(out: &mut [Row], table: &[u64], digits: &Row) {
+        let limbs = out.len();
+        read_rows(out, digits.0.map(|digit| &table[digit as usize * limbs..][..limbs]));
+    }
+
+    /// Lane l of `out` = row `digits[l]` of the l-th of eight tables.
+    pub(super) fn read_own(out: &mut [Row], tables: &[u64], digits: &Row) {
+        let (limbs, table_words) = (out.len(), tables.len() / WIDTH);
+        let row = |lane: usize| &tables[lane * table_words + digits.0[lane] as usize * limbs..][..limbs];
+        read_rows(out, [row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)]);
+    }
+
+    /// Lane l of `group` becomes row `row` of the l-th of eight tables.
+    pub(super) fn spread(group: &[Row], tables: &mut [u64], row: usize) {
+        let (limbs, table_words) = (group.len(), tables.len() / WIDTH);
+        let (eights, rest) = group.as_chunks::<WIDTH>();
+        for (index, [a, b, c, d, e, f, g, h]) in eights.iter().enumerate() {
+            let columns = [
+                Lanes::load(a),
+                Lanes::load(b),
+                Lanes::load(c),
+                Lanes::load(d),
+                Lanes::load(e),
+                Lanes::load(f),
+                Lanes::load(g),
+                Lanes::load(h),
+            ];
+            for (lane, words) in transpose(columns).into_iter().enumerate() {
+                let first = lane * table_words + row * limbs + index * WIDTH;
+                words.store_unaligned(tables[first..].first_chunk_mut().expect("a row has whole eights"));
+            }
+        }
+        let first = limbs - rest.len();
+        for (index, words) in rest.iter().enumerate() {
+            for (lane, word) in words.0.into_iter().enumerate() {
+                tables[lane * table_words + row * limbs + first + index] = word;
+            }
+        }
+    }
+
+    fn read_rows(out: &mut [Row], rows: [&[u64]; WIDTH]) {
+        let limbs = out.len();
+        let (eights, rest) = out.as_chunks_mut::<WIDTH>();
+        for (index, out) in eights.iter_mut().enumerate() {
+            let words = |lane: usize| {
+                let words: &[u64; WIDTH] = rows[lane][index * WIDTH..].first_chunk().expect("a row has whole eights");
+                words
+            };
+            let columns = transpose([
+                Lanes::load_unaligned(words(0)),
+                Lanes::load_unaligned(words(1)),
+                Lanes::load_unaligned(words(2)),
+                Lanes::load_unaligned(words(3)),
+                Lanes::load_unaligned(words(4)),
+                Lanes::load_unaligned(words(5)),
+                Lanes::load_unaligned(words(6)),
+                Lanes::load_unaligned(words(7)),
+            ]);
+            store_all(columns, out);
+        }
+        let first = limbs - rest.len();
+        for (index, out) in rest.iter_mut().enumerate() {
+            *out = Row(rows.map(|row| row[first + index]));
+        }
+    }
+
+    /// Lane l of `out` = lane l of group `digits[l]` of the table. Reads every group.
+    pub(super) fn scan_groups(out: &mut [Row], table: &[Row], digits: &Row) {
+        let limbs = out.len();
+        let digits = Lanes::load(digits);
+        for (index, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+            let mut chosen = [Lanes::zero(); BLOCK];
+            for (entry, group) in table.chunks_exact(limbs).enumerate() {
+                let mask = digits.equal(Lanes::splat(entry as u64));
+                let rows: &Block = group[index * BLOCK..].first_chunk().expect("a group has whole blocks");
+                for (chosen, row) in chosen.iter_mut().zip(rows) {
+                    *chosen = chosen.blend(mask, Lanes::load(row));
+                }
+            }
+            store_all(chosen, out);
+        }
+    }
+
+    /// Lane l of `out` = lane l of `on_one` if l is in the mask, else of `on_zero`.
+    pub(super) fn select(out: &mut [Row], on_zero: &[Row], on_one: &[Row], mask: Mask) {
+        for ((out, zero), one) in out.iter_mut().zip(on_zero).zip(on_one) {
+            Lanes::load(zero).blend(mask, Lanes::load(one)).store(out);
+        }
+    }
+
+    /// Asks for the cache lines of a row.
+    pub(super) fn prefetch_row(row: &[u64]) {
+        for line in row.chunks(WIDTH) {
+            prefetch(&line[0]);
+        }
+    }
+
+    fn store_all<const N: usize>(lanes: [Lanes; N], rows: &mut [Row; N]) {
+        for (lanes, row) in lanes.into_iter().zip(rows) {
+            lanes.store(row);
+        }
+    }
+}

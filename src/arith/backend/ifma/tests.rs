@@ -1,0 +1,278 @@
+//! The kernels at their bounds, against integers. What runs through the engine's face is in `arith/tests`.
+
+use rug::Integer;
+use rug::integer::Order;
+
+use super::constants::{Form, LaneConstants};
+use super::kernels::IfmaKernels;
+use super::lanes::{LIMB_BITS, LIMB_MASK, WIDTH};
+use super::{Ifma, features};
+use crate::arith::backend::words::{Row, Words};
+use crate::arith::backend::{Backend, Kernels, Scratch};
+use crate::arith::exponents::TimingClass;
+use crate::arith::modulus::{Moduli, Modulus};
+use crate::rng::SeededRng;
+
+/// Says so where this processor cannot run the kernels.
+fn runs_here() -> bool {
+    match features::missing() {
+        None => true,
+        Some(missing) => {
+            eprintln!("NOT RUN: this processor has no {missing}");
+            false
+        }
+    }
+}
+
+fn power_of_two(bits: u32) -> Integer {
+    Integer::from(1) << bits
+}
+
+fn limbs_of(value: &Integer, limbs: usize) -> Vec<u64> {
+    let limb = |index: usize| Integer::from(value >> (index as u32 * LIMB_BITS)).keep_bits(LIMB_BITS);
+    assert!(value.significant_bits() <= limbs as u32 * LIMB_BITS);
+    (0..limbs).map(|index| limb(index).to_u64().unwrap()).collect()
+}
+
+fn number_of(group: &[u64], lane: usize, limbs: std::ops::Range<usize>) -> Integer {
+    limbs.rev().fold(Integer::new(), |number, limb| (number << LIMB_BITS) + group[limb * WIDTH + lane])
+}
+
+/// A residue as it lies in a group: x0 and x1, reduced or not.
+#[derive(Clone)]
+struct Raw {
+    x0: Integer,
+    x1: Integer,
+}
+
+/// Kernels modulo one square, and numbers in and out of groups.
+struct Bench {
+    root: Integer,
+    square: Integer,
+    limbs: usize,
+    kernels: IfmaKernels,
+    /// The same for exponents that are used once.
+    single_use: IfmaKernels,
+}
+
+impl Bench {
+    fn new(root: &Integer) -> Bench {
+        let modulus = Modulus::square_of(root);
+        let moduli = Moduli::from(&modulus);
+        let layout = Ifma::layout(&moduli);
+        let kernels = Ifma::kernels(&moduli, |_| 0, layout, TimingClass::Constant);
+        let single_use = Ifma::kernels(&moduli, |_| 0, layout, TimingClass::FixedSequence);
+        Bench { root: root.clone(), square: modulus.value().clone(), limbs: layout.limbs / 2, kernels, single_use }
+    }
+
+    fn group(&self, lanes: &[Raw]) -> Words {
+        let mut group = Words::secret(2 * self.limbs * WIDTH);
+        for (lane, Raw { x0, x1 }) in lanes.iter().enumerate() {
+            let limbs = [limbs_of(x0, self.limbs), limbs_of(x1, self.limbs)].concat();
+            for (index, limb) in limbs.into_iter().enumerate() {
+                group.as_mut_slice()[index * WIDTH + lane] = limb;
+            }
+        }
+        group
+    }
+
+    /// What a lane stands for, times R; checks the bounds of `residue.rs`.
+    fn value(&self, group: &Words, lane: usize) -> Integer {
+        assert!(group.as_slice().iter().all(|limb| *limb <= LIMB_MASK), "a limb is not normalised");
+        let x0 = number_of(group.as_slice(), lane, 0..self.limbs);
+        let x1 = number_of(group.as_slice(), lane, self.limbs..2 * self.limbs);
+        assert!(x0 < Integer::from(&self.root * 5u32), "x0 is 5 n or more");
+        assert!(x1 < Integer::from(&self.root * 7u32), "x1 is 7 n or more");
+        (x0 + x1 * &self.root) % &self.square
+    }
+
+    fn radix_inverse(&self) -> Integer {
+        power_of_two(self.limbs as u32 * LIMB_BITS).invert(&self.square).unwrap()
+    }
+
+    /// Residues at the bounds: zero, one, n - 1, n, the largest that are allowed, all-ones limbs, and one bit a limb.
+    fn extremes(&self) -> Vec<Raw> {
+        let largest_x0 = Integer::from(&self.root * 5u32) - 1u32;
+        let largest_x1 = Integer::from(&self.root * 7u32) - 1u32;
+        let ones = |bound: &Integer| power_of_two(bound.significant_bits() - 1) - 1u32;
+        let low_bits =
+            (0..self.limbs as u32).fold(Integer::new(), |number, limb| number + power_of_two(limb * LIMB_BITS));
+        let raw = |x0: &Integer, x1: &Integer| Raw { x0: x0.clone(), x1: x1.clone() };
+        let (zero, one) = (Integer::new(), Integer::from(1));
+        let below = Integer::from(&self.root - 1u32);
+        vec![
+            raw(&zero, &zero),
+            raw(&one, &zero),
+            raw(&zero, &one),
+            raw(&below, &below),
+            raw(&self.root, &zero),
+            raw(&zero, &self.root),
+            raw(&largest_x0, &largest_x1),
+            raw(&ones(&largest_x0), &ones(&largest_x1)),
+            raw(&(low_bits.clone() % &self.root), &(low_bits % &self.root)),
+        ]
+    }
+}
+
+/// Roots just below and above what a number of limbs has room for, and other lengths.
+fn roots() -> Vec<Integer> {
+    let lengths = [2u32, 9, 51, 52, 53, 515, 516, 517, 1024, 1035, 1036, 1037, 1536, 2047, 2048, 2050, 2076, 2077];
+    let mut roots: Vec<Integer> =
+        lengths.iter().flat_map(|&bits| [power_of_two(bits) - 1u32, power_of_two(bits - 1) + 1u32]).collect();
+    roots.extend([3072u32, 4096, 4156].map(|bits| power_of_two(bits) - 1u32));
+    let mut rng = SeededRng::new(1, "roots of the kernels' tests");
+    roots.extend([512u32, 1024, 2048].map(|bits| rng.integer(bits) | 1u32));
+    roots.retain(|root| *root > 1);
+    roots
+}
+
+#[test]
+fn products_and_squares_at_the_bounds_stay_in_bounds() {
+    if !runs_here() {
+        return;
+    }
+    let scratch = &mut Scratch::default();
+    for root in roots() {
+        let bench = Bench::new(&root);
+        let extremes = bench.extremes();
+        let (radix_inverse, full) = (bench.radix_inverse(), |raw: &Raw| Integer::from(&raw.x1 * &root) + &raw.x0);
+        for (index, own) in extremes.iter().enumerate() {
+            // Seven equal lanes and an odd one, whose place moves.
+            for other in &extremes {
+                let mut lanes = vec![other.clone(); WIDTH];
+                lanes[index % WIDTH] = own.clone();
+                let factors: Vec<Raw> =
+                    (0..WIDTH).map(|lane| extremes[(lane + index) % extremes.len()].clone()).collect();
+                let (mut product, mut square) = (bench.group(&lanes), bench.group(&lanes));
+                bench.kernels.product(product.as_mut_slice(), bench.group(&factors).as_slice(), scratch);
+                let mut again = bench.group(&lanes);
+                let table = vec![0; 4 * bench.limbs];
+                let digits = [0, 1, 0, 1, 1, 1, 0, 0];
+                let factors_group = bench.group(&factors);
+                bench.single_use.product_ahead(
+                    again.as_mut_slice(),
+                    factors_group.as_slice(),
+                    &table,
+                    &digits,
+                    scratch,
+                );
+                assert_eq!(again.as_slice(), product.as_slice());
+                bench.kernels.square(square.as_mut_slice(), scratch);
+                for lane in 0..WIDTH {
+                    let expected = full(&lanes[lane]) * full(&factors[lane]) * &radix_inverse % &bench.square;
+                    assert_eq!(bench.value(&product, lane), expected, "{} bits", root.significant_bits());
+                    let expected = full(&lanes[lane]).square() * &radix_inverse % &bench.square;
+                    assert_eq!(bench.value(&square, lane), expected, "{} bits", root.significant_bits());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn storing_reduces_whatever_is_in_bounds() {
+    if !runs_here() {
+        return;
+    }
+    let scratch = &mut Scratch::default();
+    for root in roots() {
+        let bench = Bench::new(&root);
+        let width = bench.square.significant_digits::<u64>();
+        for lanes in bench.extremes().chunks(WIDTH) {
+            let group = bench.group(lanes);
+            let mut numbers = vec![0; WIDTH * width];
+            bench.kernels.store(group.as_slice(), &mut numbers, scratch);
+            for (lane, number) in numbers.chunks_exact(width).enumerate().take(lanes.len()) {
+                let expected = bench.value(&group, lane) * bench.radix_inverse() % &bench.square;
+                assert_eq!(Integer::from_digits(number, Order::Lsf), expected, "{} bits", root.significant_bits());
+            }
+        }
+    }
+}
+
+#[test]
+fn loading_reduces_numbers_of_any_width_up_to_the_square_of_the_modulus() {
+    if !runs_here() {
+        return;
+    }
+    let scratch = &mut Scratch::default();
+    for root in roots() {
+        let bench = Bench::new(&root);
+        let largest = Integer::from(bench.square.square_ref()) - 1u32;
+        let below = Integer::from(&bench.square - 1u32);
+        let edges = [Integer::new(), Integer::from(1), root.clone(), below, bench.square.clone(), largest];
+        for extra in [0, 1] {
+            let width = bench.square.significant_digits::<u64>() * 2 + extra;
+            let lanes: Vec<&Integer> = edges.iter().cycle().take(WIDTH).collect();
+            let digits = |value: &&Integer| {
+                let mut digits = value.to_digits::<u64>(Order::Lsf);
+                digits.resize(width, 0);
+                digits
+            };
+            let numbers: Vec<u64> = lanes.iter().flat_map(digits).collect();
+            let mut group = Words::secret(2 * bench.limbs * WIDTH);
+            bench.kernels.load(&numbers, group.as_mut_slice(), scratch);
+            for (lane, value) in lanes.into_iter().enumerate() {
+                let expected = Integer::from(value * &power_of_two(bench.limbs as u32 * LIMB_BITS)) % &bench.square;
+                assert_eq!(bench.value(&group, lane), expected, "{} bits", root.significant_bits());
+            }
+        }
+    }
+}
+
+#[test]
+fn tables_are_read_alike_in_every_class() {
+    if !runs_here() {
+        return;
+    }
+    for limbs in [10, 20, 30, 40] {
+        let moduli = Moduli::from(&Modulus::plain(&((Integer::from(1) << (limbs as u32 * LIMB_BITS - 4)) - 1u32)));
+        let layout = Ifma::layout(&moduli);
+        assert_eq!(layout.limbs, limbs);
+        let word = |index: usize| (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) & LIMB_MASK;
+        let entries = 16;
+        let table: Vec<u64> = (0..entries * limbs).map(word).collect();
+        let mut groups = Words::secret(entries * limbs * WIDTH);
+        for (index, out) in groups.as_mut_slice().iter_mut().enumerate() {
+            *out = word(index + 77);
+        }
+        let digits = [0, 15, 1, 7, 7, 8, 14, 2];
+        for class in [TimingClass::Constant, TimingClass::FixedSequence, TimingClass::Vartime] {
+            let kernels = Ifma::kernels(&moduli, |_| 0, layout, class);
+            let (mut shared, mut own) = (Words::secret(limbs * WIDTH), Words::secret(limbs * WIDTH));
+            kernels.look_up(shared.as_mut_slice(), &table, &digits);
+            kernels.scan_groups(own.as_mut_slice(), groups.as_slice(), &digits);
+            let mut tables = Words::secret(entries * limbs * WIDTH);
+            for (row, group) in groups.as_slice().chunks_exact(limbs * WIDTH).enumerate() {
+                kernels.spread(group, tables.as_mut_slice(), row);
+            }
+            let mut by_address = Words::secret(limbs * WIDTH);
+            kernels.read_own(by_address.as_mut_slice(), tables.as_slice(), &digits);
+            assert_eq!(by_address.as_slice(), own.as_slice());
+            for (lane, digit) in digits.into_iter().enumerate() {
+                for limb in 0..limbs {
+                    assert_eq!(shared.as_slice()[limb * WIDTH + lane], table[digit * limbs + limb]);
+                    let expected = groups.as_slice()[(digit * limbs + limb) * WIDTH + lane];
+                    assert_eq!(own.as_slice()[limb * WIDTH + lane], expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn constants_are_what_the_reduction_says() {
+    for root in roots() {
+        let moduli = Moduli::from(&Modulus::square_of(&root));
+        let form = Form::of(&moduli);
+        assert!(root.significant_bits() + 4 <= form.limbs as u32 * LIMB_BITS);
+        let constants = LaneConstants::new(&moduli, |_| 0, form);
+        let reducer = constants.reducer();
+        let number = |rows: &[Row]| number_of(bytemuck::cast_slice(rows), 3, 0..rows.len());
+        let block = power_of_two(520);
+        assert_eq!(number(reducer.modulus), root);
+        assert_eq!((number(reducer.inverse) * &root + 1u32) % &block, 0);
+        assert_eq!((number(reducer.folded) << 520u32) - 1u32, number(reducer.inverse) * &root);
+        assert!(number(reducer.folded) <= root);
+    }
+}
