@@ -153,7 +153,8 @@ impl TrainingProgress {
         TrainingProgress { progress, steps: 0, task: None }
     }
 
-    fn note(&self, text: &str) {
+    /// A line that stays.
+    pub fn note(&self, text: &str) {
         match &self.task {
             Some(task) => task.note(text),
             None => self.progress.note(text),
@@ -177,7 +178,7 @@ impl Observer for TrainingProgress {
                     task.advance(1, &message);
                 }
             }
-            Event::Epoch(figures) => {
+            Event::Epoch { figures, .. } => {
                 self.note(&epoch_line(figures));
                 if figures.epoch == 0 {
                     self.task = Some(self.progress.begin("step", self.steps));

@@ -3,18 +3,22 @@
 //! [`run`] plays the public [schedule](crate::protocol::schedule); an [`Observer`] is told what happens and prints, draws
 //! or records it. What the harness measures stands in [`Outcome`].
 
+mod agenda;
 mod classification;
 mod driver;
 mod evaluation;
 mod observer;
 mod owner;
 mod parties;
+mod record;
 mod rows;
 mod servers;
 
+pub use agenda::{Ending, Limits, StopRequest};
 pub use classification::{CloudState, KeyState, Query, classify};
 pub use driver::{Outcome, TrainJob, run};
 pub use evaluation::{Classified, EpochFigures};
 pub use observer::{Event, Observer, Silent};
 pub use owner::Owner;
+pub use record::TrainingRecord;
 pub use rows::{EncryptedRows, JobData, LabelledRows, TrainingData};

@@ -2,23 +2,28 @@
 
 mod args;
 mod inputs;
+mod recorder;
 mod results;
 
 pub use args::Args;
 
+use std::time::Duration;
+
 use smlp::arith::Engine;
 use smlp::error::Error;
 use smlp::paillier::SecretKey;
-use smlp::protocol::config::{Comparison, JobConfig, Reader};
+use smlp::protocol::config::{Comparison, JobConfig, Protocol, Reader};
 use smlp::protocol::element::PoolOptions;
 use smlp::rng::SecureRng;
-use smlp::train::{Outcome, Owner, TrainJob, run as train};
+use smlp::train::{Ending, Limits, Outcome, Owner, StopRequest, TrainJob, run as train};
 
 use super::globals::Globals;
+use super::interrupt::Listening;
 use super::output::make_folder;
 use super::progress::{Progress, TrainingProgress};
 use super::store::{Store, Trained};
 use inputs::Inputs;
+use recorder::Recorder;
 use results::TrainParameters;
 
 /// Randomisers that background producers keep ready: a few steps of a small network.
@@ -63,6 +68,8 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
     let server_key = given_key.map_or_else(|| generate(&engine, key_bits, "P2", progress), Ok)?;
     let owner_key = generate(&engine, key_bits, "the user", progress)?;
     let Inputs { data, scaler, class_names, .. } = inputs;
+    let parameters = TrainParameters::new(args, &engine, config.clone(), class_names);
+    let stop = StopRequest::default();
     let job = TrainJob {
         engine: engine.clone(),
         config,
@@ -72,11 +79,22 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         seed: args.seed,
         pool: PoolOptions { producers: args.pool_producers, capacity: POOL_CAPACITY },
         with_twin: args.twin,
-        classify_rows: args.classify_rows,
+        classify_rows: classify_rows(args),
+        limits: limits(args, &stop),
     };
-    let outcome = train(job, &mut TrainingProgress::new(progress))?;
-    let parameters = TrainParameters::new(args, &engine, &outcome, class_names);
-    results::write(&args.out, parameters, &outcome)?;
+    let listening = Listening::start(&stop)?;
+    let mut recorder = Recorder {
+        shown: TrainingProgress::new(progress),
+        folder: &args.out,
+        parameters: &parameters,
+        stop,
+        failure: None,
+    };
+    let outcome = train(job, &mut recorder)?;
+    drop(listening);
+    let failure = recorder.failure.take();
+    drop(recorder);
+    let written = results::write(&args.out, &parameters.ended(&outcome), &outcome.record);
     if let Some(store) = store {
         let trained = Trained {
             config: &outcome.config,
@@ -88,7 +106,39 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         };
         store.save(&engine, &trained)?;
     }
-    Ok(outcome)
+    // What could be kept is kept; now why the rest could not.
+    failure.map_or(Ok(()), Err)?;
+    written?;
+    match outcome.ending {
+        Ending::Stopped => Err(stopped(args, &outcome)),
+        Ending::Completed | Ending::OutOfTime => Ok(outcome),
+    }
+}
+
+fn stopped(args: &Args, outcome: &Outcome) -> Error {
+    let epochs = match outcome.record.epoch_times.len() {
+        0 => "the start".to_owned(),
+        1 => "1 epoch, whole or in part,".to_owned(),
+        epochs => format!("{epochs} epochs, the last one whole or in part,"),
+    };
+    Error::Stopped { steps: outcome.record.steps.len(), epochs, folder: args.out.clone() }
+}
+
+fn limits(args: &Args, stop: &StopRequest) -> Limits {
+    Limits {
+        max_time: args.job.max_seconds.map(Duration::from_secs_f64),
+        min_epochs: args.job.min_epochs,
+        stop: stop.clone(),
+    }
+}
+
+/// All test rows where that is cheap.
+fn classify_rows(args: &Args) -> usize {
+    let default = match args.job.protocol {
+        Protocol::Element => 20,
+        Protocol::Packed => usize::MAX,
+    };
+    args.classify_rows.unwrap_or(default)
 }
 
 /// P2's pair, if `--p2-key` names one.
@@ -140,7 +190,7 @@ fn announce(args: &Args, is_encrypted: bool, progress: Progress) {
 /// A run whose results are not those of the same computation in the clear is no success.
 pub fn require_agreement(outcome: &Outcome) -> Result<(), Error> {
     let classified_differs = outcome.classified.as_ref().is_some_and(|classified| !classified.equal_to_twin);
-    if classified_differs || outcome.twin_equal == Some(false) {
+    if classified_differs || outcome.record.twin_equal == Some(false) {
         return Err(Error::Differs);
     }
     Ok(())

@@ -20,22 +20,26 @@ pub fn draw(rows: &[HistoryRow], suffix: &str) -> Result<Vec<Chart>, ReportError
         (!points.is_empty()).then(|| Series { name: name.to_owned(), look, points })
     };
     let loss = [
-        curve(TRAIN, look(0, false), |row| Some(row.train_loss)),
+        curve(TRAIN, look(0, false), |row| row.train_loss),
         curve(TEST, look(1, false), |row| row.test_loss),
         curve(FLOAT_TRAIN, look(0, true), |row| row.baseline_train_loss),
         curve(FLOAT_TEST, look(1, true), |row| row.baseline_test_loss),
     ];
     let accuracy = [
-        curve(TRAIN, look(0, false), |row| Some(row.train_accuracy)),
+        curve(TRAIN, look(0, false), |row| row.train_accuracy),
         curve(TEST, look(1, false), |row| row.test_accuracy),
         curve(FLOAT_TRAIN, look(0, true), |row| row.baseline_train_accuracy),
         curve(FLOAT_TEST, look(1, true), |row| row.baseline_test_accuracy),
     ];
-    let loss: Vec<Series> = loss.into_iter().flatten().collect();
+    let mut loss: Vec<Series> = loss.into_iter().flatten().collect();
+    if loss.is_empty() {
+        // The data came encrypted: what came back of the steps is all that is known.
+        loss.extend(curve(RUNNING, look(0, false), |row| row.running_loss));
+    }
     let accuracy: Vec<Series> = accuracy.into_iter().flatten().collect();
     let x = |series: &[Series]| Axis::counts_from_zero(&x_values(series));
     let title = format!("Convergence{suffix}");
-    let panels = vec![
+    let mut panels = vec![
         Panel {
             x_label: x_label.to_owned(),
             y_label: "Loss".to_owned(),
@@ -51,6 +55,10 @@ pub fn draw(rows: &[HistoryRow], suffix: &str) -> Result<Vec<Chart>, ReportError
             series: accuracy,
         },
     ];
+    panels.retain(|panel| !panel.series.is_empty());
+    if panels.is_empty() {
+        return Ok(Vec::new());
+    }
     let subtitle =
         "Trained under encryption against a plain float network from the same weights and batches".to_owned();
     let svg = LineChart { title: title.clone(), subtitle, panels }.draw()?;
@@ -63,6 +71,7 @@ pub fn draw(rows: &[HistoryRow], suffix: &str) -> Result<Vec<Chart>, ReportError
 
 const TRAIN: &str = "encrypted, training part";
 const TEST: &str = "encrypted, test part";
+const RUNNING: &str = "encrypted, mean over the steps of the epoch";
 const FLOAT_TRAIN: &str = "plain float, training part";
 const FLOAT_TEST: &str = "plain float, test part";
 

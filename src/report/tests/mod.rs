@@ -166,7 +166,7 @@ fn figures_that_are_no_numbers_or_zero_are_left_out_and_the_rest_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in");
     let mut rows = history(5);
-    rows[2].train_loss = f64::NAN;
+    rows[2].train_loss = Some(f64::NAN);
     rows[3].test_loss = Some(f64::INFINITY);
     rows[4].baseline_test_loss = None;
     write(&input, &rows);
