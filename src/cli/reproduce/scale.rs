@@ -9,13 +9,16 @@ use smlp::measure::runner::Plan;
 pub struct Scale {
     /// What is said at the start.
     pub announcement: &'static str,
-    /// The servers' and the user's keys in both trainings and the pool.
+    /// The servers' and the user's keys in the trainings and the pool.
     pub key_bits: u32,
     /// Epochs of 5 steps.
     pub xor_epochs: u64,
     /// Test rows of xor that are classified under encryption.
     pub classified_rows: usize,
-    pub cancer_steps: u64,
+    /// For the epochs of breast_cancer, packed.
+    pub cancer_seconds: u64,
+    /// Steps of breast_cancer, element-wise.
+    pub cancer_element_steps: u64,
     pub sweep_key_bits: &'static [u32],
     pub sweep_hidden: &'static [usize],
     /// Key length and hidden width that the two directions of the sweep share.
@@ -27,8 +30,8 @@ pub struct Scale {
     pub primitives_plan: Plan,
     /// How long the pool is watched with each number of producers.
     pub pool_time: Duration,
-    /// Part of the time that each of the five parts takes, in percent.
-    pub shares_percent: [u32; 5],
+    /// Part of the time that each of the six parts takes, in percent.
+    pub shares_percent: [u32; 6],
 }
 
 /// Within 5 minutes.
@@ -37,9 +40,10 @@ pub const FULL: Scale = Scale {
     key_bits: 2048,
     xor_epochs: 4,
     classified_rows: 4,
-    cancer_steps: 3,
+    cancer_seconds: 120,
+    cancer_element_steps: 2,
     sweep_key_bits: &[1024, 2048, 3072],
-    sweep_hidden: &[2, 4, 8],
+    sweep_hidden: &[2, 4],
     sweep_middle: (2048, 2),
     sweep_steps: 1,
     primitives_key_bits: &[1024, 2048, 3072],
@@ -51,7 +55,7 @@ pub const FULL: Scale = Scale {
         budget: Duration::from_millis(100),
     },
     pool_time: Duration::from_millis(1500),
-    shares_percent: [43, 44, 4, 7, 2],
+    shares_percent: [22, 50, 12, 7, 7, 2],
 };
 
 /// Within 1 minute.
@@ -60,7 +64,8 @@ pub const QUICK: Scale = Scale {
     key_bits: 1024,
     xor_epochs: 4,
     classified_rows: 4,
-    cancer_steps: 1,
+    cancer_seconds: 10,
+    cancer_element_steps: 1,
     sweep_key_bits: &[1024, 2048],
     sweep_hidden: &[2, 4],
     sweep_middle: (1024, 2),
@@ -74,5 +79,5 @@ pub const QUICK: Scale = Scale {
         budget: Duration::from_millis(50),
     },
     pool_time: Duration::from_secs(1),
-    shares_percent: [58, 19, 5, 10, 8],
+    shares_percent: [32, 35, 8, 8, 10, 7],
 };

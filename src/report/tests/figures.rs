@@ -116,7 +116,7 @@ pub fn sweep(key_lengths: &[u32], widths: &[u64], kinds: &[(&str, &str, &str, f6
                         step_ms_median: Some(median),
                         step_ms_min: Some(median * 0.93),
                         step_ms_max: Some(median * 1.22),
-                        bytes_per_step: Some(2.4e6),
+                        bytes_per_step: Some(if *protocol == "element" { 2.4e8 } else { 2.4e6 }),
                         round_trips_per_step: Some(9.0),
                         test_accuracy: Some(0.95),
                         baseline_test_accuracy: Some(0.95),
