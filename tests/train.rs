@@ -146,3 +146,23 @@ fn numbers_out_of_range_are_usage_errors() {
         assert!(stderr.contains(message), "{flags}: {stderr}");
     }
 }
+
+#[test]
+fn what_has_no_place_is_refused_before_the_work_and_a_scaling_is_not_replaced_by_accident() {
+    let (place, _) = place();
+    fs::write(place.path().join("rows.csv"), "a,label\n-1,0\n1,1\n").unwrap();
+    let keygen = "keygen --key-bits 1024 --allow-weak-key --out";
+    let encrypt = "encrypt --data rows.csv --target label --public-key P2.pub --allow-weak-key";
+    for (line, code, message) in [
+        (format!("{keygen} absent/P2"), 3, "absent: there is no such folder"),
+        (format!("{keygen} P2"), 0, ""),
+        (format!("{encrypt} --out absent/rows.enc"), 3, "absent: there is no such folder"),
+        (format!("{encrypt} --out rows.enc"), 0, ""),
+        (format!("{encrypt} --out rows.enc"), 2, "rows.scale.json exists"),
+        (format!("{encrypt} --out rows.enc --force"), 0, ""),
+    ] {
+        let (found, stderr) = run(place.path(), &line);
+        assert_eq!(found, Some(code), "{line}: {stderr}");
+        assert!(stderr.contains(message), "{line}: {stderr}");
+    }
+}

@@ -15,7 +15,7 @@ use smlp::secret::SecretIntegers;
 
 use super::globals::Globals;
 use super::groups::{NumberArgs, WeakKeyArgs};
-use super::output::print_facts;
+use super::output::{print_facts, require_folder_of};
 use super::progress::Progress;
 
 /// Values that are encrypted between two signs of progress.
@@ -46,6 +46,9 @@ pub struct Args {
     /// Where the ciphertexts go.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Replace a scaling that was fitted before; rows that were scaled by it no longer fit [default: refuse].
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     numbers: NumberArgs,
     #[command(flatten)]
@@ -54,6 +57,12 @@ pub struct Args {
 
 /// Scales, encodes, encrypts and writes.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
+    let fitted_to = args.scale.is_none().then(|| args.out.with_extension("scale.json"));
+    require_folder_of(&args.out)?;
+    if let Some(path) = fitted_to.as_deref().filter(|path| path.exists() && !args.force) {
+        let path = path.display();
+        return Err(Error::Usage(format!("{path} exists; take another --out, or --force to replace the scaling")));
+    }
     let key = args.weak.read_public_key(&args.public_key)?;
     let (table, labels) = match &args.target {
         Some(target) => {
@@ -62,7 +71,6 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
         }
         None => (read_rows(&args.data)?, None),
     };
-    let fitted_to = args.scale.is_none().then(|| args.out.with_extension("scale.json"));
     let scaler = match &args.scale {
         Some(path) => Scaler::read(path)?,
         None => Scaler::fit(ScalingKind::Standardise, &table)?,

@@ -180,7 +180,7 @@ impl Reproduction<'_> {
             hidden: hidden.to_vec(),
             depth: vec![1],
             steps: self.scale.sweep_steps,
-            batch_rows: 8,
+            batch_rows: 4,
             learning_rate: 0.2,
             drop_last: false,
             fraction_bits: 13,

@@ -55,7 +55,7 @@ pub const FULL: Scale = Scale {
         budget: Duration::from_millis(100),
     },
     pool_time: Duration::from_millis(1500),
-    shares_percent: [22, 50, 12, 7, 7, 2],
+    shares_percent: [22, 50, 13, 6, 7, 2],
 };
 
 /// Within 1 minute.
@@ -79,5 +79,5 @@ pub const QUICK: Scale = Scale {
         budget: Duration::from_millis(50),
     },
     pool_time: Duration::from_secs(1),
-    shares_percent: [32, 35, 8, 8, 10, 7],
+    shares_percent: [28, 34, 8, 12, 10, 8],
 };

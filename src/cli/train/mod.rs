@@ -70,6 +70,7 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
     let Inputs { data, scaler, class_names, .. } = inputs;
     let parameters = TrainParameters::new(args, &engine, config.clone(), class_names);
     let stop = StopRequest::default();
+    let limits = limits(args, &stop);
     let job = TrainJob {
         engine: engine.clone(),
         config,
@@ -80,11 +81,11 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         pool: PoolOptions { producers: args.pool_producers, capacity: POOL_CAPACITY },
         with_twin: args.twin,
         classify_rows: classify_rows(args),
-        limits: limits(args, &stop),
+        limits: limits.clone(),
     };
     let listening = Listening::start(&stop)?;
     let mut recorder = Recorder {
-        shown: TrainingProgress::new(progress),
+        shown: TrainingProgress::new(progress, limits.max_time),
         folder: &args.out,
         parameters: &parameters,
         stop,
@@ -175,8 +176,9 @@ fn config(args: &Args, inputs: &Inputs, key_bits: u32, batch_seed: u64) -> Resul
 fn announce(args: &Args, is_encrypted: bool, progress: Progress) {
     if args.job.comparison == Comparison::Blinded {
         progress.note(
-            "note: blinded comparisons show P2 a noisy magnitude of each compared value (about 0.09 bit of its octave \
-             a comparison, more with every epoch); they are not safe against P2 together with a contributing user",
+            "note: blinded comparisons show P2 a noisy magnitude of each compared value, little in one epoch and, with \
+             --protocol packed, nearly the whole size over a hundred (SECURITY.md has numbers); they are not safe against \
+             P2 together with a contributing user",
         );
     }
     if args.seed.is_some() {
