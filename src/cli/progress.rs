@@ -139,7 +139,8 @@ impl Task {
         let rest = self.total.checked_sub(self.done).filter(|rest| *rest > 0)?;
         let spent = self.started.elapsed().as_secs_f64();
         let at_most = self.limit.map_or(f64::INFINITY, |limit| (limit.as_secs_f64() - spent).max(0.0));
-        (self.done > 0).then(|| (spent / self.done as f64 * rest as f64).min(at_most))
+        let left = (spent / self.done as f64 * rest as f64).min(at_most);
+        (self.done > 0 && left > 0.0).then_some(left)
     }
 }
 

@@ -17,8 +17,6 @@ pub struct Scale {
     pub classified_rows: usize,
     /// For the epochs of breast_cancer, packed.
     pub cancer_seconds: u64,
-    /// Steps of breast_cancer, element-wise.
-    pub cancer_element_steps: u64,
     pub sweep_key_bits: &'static [u32],
     pub sweep_hidden: &'static [usize],
     /// Key length and hidden width that the two directions of the sweep share.
@@ -41,7 +39,6 @@ pub const FULL: Scale = Scale {
     xor_epochs: 4,
     classified_rows: 4,
     cancer_seconds: 120,
-    cancer_element_steps: 2,
     sweep_key_bits: &[1024, 2048, 3072],
     sweep_hidden: &[2, 4],
     sweep_middle: (2048, 2),
@@ -55,7 +52,7 @@ pub const FULL: Scale = Scale {
         budget: Duration::from_millis(100),
     },
     pool_time: Duration::from_millis(1500),
-    shares_percent: [22, 50, 13, 6, 7, 2],
+    shares_percent: [21, 49, 15, 6, 7, 2],
 };
 
 /// Within 1 minute.
@@ -65,7 +62,6 @@ pub const QUICK: Scale = Scale {
     xor_epochs: 4,
     classified_rows: 4,
     cancer_seconds: 10,
-    cancer_element_steps: 1,
     sweep_key_bits: &[1024, 2048],
     sweep_hidden: &[2, 4],
     sweep_middle: (1024, 2),
@@ -79,5 +75,5 @@ pub const QUICK: Scale = Scale {
         budget: Duration::from_millis(50),
     },
     pool_time: Duration::from_secs(1),
-    shares_percent: [28, 34, 8, 12, 10, 8],
+    shares_percent: [27, 32, 14, 10, 10, 7],
 };
