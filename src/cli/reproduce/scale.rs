@@ -75,5 +75,5 @@ pub const QUICK: Scale = Scale {
         budget: Duration::from_millis(50),
     },
     pool_time: Duration::from_secs(1),
-    shares_percent: [27, 32, 14, 10, 10, 7],
+    shares_percent: [26, 38, 16, 10, 6, 4],
 };
