@@ -32,7 +32,8 @@ pub fn draw(rows: &[HistoryRow], suffix: &str) -> Result<Vec<Chart>, ReportError
         curve(FLOAT_TEST, look(1, true), |row| row.baseline_test_accuracy),
     ];
     let mut loss: Vec<Series> = loss.into_iter().flatten().collect();
-    if loss.is_empty() {
+    let is_measured = !loss.is_empty();
+    if !is_measured {
         // The data came encrypted: what came back of the steps is all that is known.
         loss.extend(curve(RUNNING, look(0, false), |row| row.running_loss));
     }
@@ -59,8 +60,11 @@ pub fn draw(rows: &[HistoryRow], suffix: &str) -> Result<Vec<Chart>, ReportError
     if panels.is_empty() {
         return Ok(Vec::new());
     }
-    let subtitle =
-        "Trained under encryption against a plain float network from the same weights and batches".to_owned();
+    let subtitle = match is_measured {
+        true => "Trained under encryption against a plain float network from the same weights and batches",
+        false => "Trained under encryption on data that came encrypted, so that only the loss of the steps is known",
+    };
+    let subtitle = subtitle.to_owned();
     let svg = LineChart { title: title.clone(), subtitle, panels }.draw()?;
     let caption =
         "The encrypted run's figures are of the model as its owner opens it. Where the plain float curve hides \
