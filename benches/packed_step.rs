@@ -27,8 +27,8 @@ use smlp::train::{Owner, TrainingData};
 
 const KEY_BITS: u32 = 2048;
 const ROWS: usize = 32;
-/// About how many steps a phase is timed over with `--quick`; ten without.
-const STEPS_WITH_QUICK: u32 = 3;
+/// A sample is the mean of so many steps; criterion takes one sample with `--quick` and ten or eleven without.
+const STEPS_A_SAMPLE: usize = 3;
 
 /// Both servers in the middle of a training.
 struct Servers {
@@ -167,22 +167,20 @@ fn packed_step(criterion: &mut Criterion) {
     for phase in phases.into_iter().map(Some).chain([None]) {
         // Every phase begins with the first measured step; only the one that needs the most runs new ones.
         let mut next = 0;
-        group.measurement_time(servers.time_in_step(0, phase) * STEPS_WITH_QUICK);
         group.bench_function(phase.unwrap_or("whole step"), |bencher| {
-            bencher.iter_custom(|steps| {
+            bencher.iter_custom(|samples| {
                 let from = next;
-                next += steps as usize;
-                (from..next).map(|index| servers.time_in_step(index, phase)).sum()
+                next += samples as usize * STEPS_A_SAMPLE;
+                (from..next).map(|index| servers.time_in_step(index, phase)).sum::<Duration>() / STEPS_A_SAMPLE as u32
             });
         });
     }
     let mut next = 0;
-    group.measurement_time(servers.time_of_refresh(0) * STEPS_WITH_QUICK);
     group.bench_function("refresh", |bencher| {
-        bencher.iter_custom(|times| {
+        bencher.iter_custom(|samples| {
             let from = next;
-            next += times as usize;
-            (from..next).map(|index| servers.time_of_refresh(index)).sum()
+            next += samples as usize * STEPS_A_SAMPLE;
+            (from..next).map(|index| servers.time_of_refresh(index)).sum::<Duration>() / STEPS_A_SAMPLE as u32
         });
     });
     group.finish();
@@ -191,8 +189,11 @@ fn packed_step(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    // The least that criterion takes: a step a sample.
-    config = Criterion::default().sample_size(10).warm_up_time(Duration::from_nanos(1));
+    // The least that criterion takes: it would fill longer times with more steps, which take seconds.
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_nanos(1))
+        .measurement_time(Duration::from_nanos(1));
     targets = packed_step
 }
 criterion_main!(benches);
