@@ -57,9 +57,9 @@ pub const FULL: Scale = Scale {
 
 /// Within 1 minute.
 pub const QUICK: Scale = Scale {
-    announcement: "a quick look under keys of 1024 bits, which protect nothing: about 40 seconds on two cores",
+    announcement: "a quick look under keys of 1024 bits, which protect nothing: about 50 seconds on two cores",
     key_bits: 1024,
-    xor_epochs: 4,
+    xor_epochs: 3,
     classified_rows: 4,
     cancer_seconds: 10,
     sweep_key_bits: &[1024, 2048],
@@ -75,5 +75,5 @@ pub const QUICK: Scale = Scale {
         budget: Duration::from_millis(50),
     },
     pool_time: Duration::from_secs(1),
-    shares_percent: [26, 38, 16, 10, 6, 4],
+    shares_percent: [25, 39, 12, 9, 9, 6],
 };
