@@ -34,9 +34,9 @@ pub struct Scale {
 
 /// Within 5 minutes.
 pub const FULL: Scale = Scale {
-    announcement: "everything under keys of 2048 bits: about 4 and a half minutes on two cores",
+    announcement: "everything under keys of 2048 bits: about 4 minutes on two cores",
     key_bits: 2048,
-    xor_epochs: 4,
+    xor_epochs: 3,
     classified_rows: 4,
     cancer_seconds: 120,
     sweep_key_bits: &[1024, 2048, 3072],
@@ -52,7 +52,7 @@ pub const FULL: Scale = Scale {
         budget: Duration::from_millis(100),
     },
     pool_time: Duration::from_millis(1500),
-    shares_percent: [21, 49, 15, 6, 7, 2],
+    shares_percent: [18, 51, 17, 6, 6, 2],
 };
 
 /// Within 1 minute.
