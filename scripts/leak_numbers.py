@@ -10,7 +10,8 @@ in [-rho + 1, rho - 1]. The sign is hidden perfectly, so its view is t = rho M +
 Sections 1 and 2 look at the size of t alone and are exact: t is taken as the real number rho M. Sections 3 and 4 look
 at every digit of t, with p(t | M) exact and the average over rho and u taken exactly for short factors and by random
 samples for long ones; the standard error is printed. Section 5 counts the masked values of a training and prints what
-they leave of sigma; --layers, --batch, --train-rows and --epochs describe the training. Section 6 counts comparisons.
+they leave of sigma; --layers, --batch, --train-rows and --epochs describe the training. Section 6 counts comparisons. What adds up over
+epochs, where P2 knows row and neuron, is shown by scripts/leak_demo.
 
 Exit codes: 0, or 2 for a usage error.
 """

@@ -66,6 +66,16 @@ pub enum Error {
     /// A run did not come to the result that it should reproduce.
     #[error("not reproduced: {0}")]
     NotReproduced(String),
+    /// Somebody asked a training to stop; what it had done until then is kept.
+    #[error("stopped as asked after step {steps}; the figures of {epochs} are in {folder}")]
+    Stopped {
+        /// Steps that were trained.
+        steps: usize,
+        /// How many epochs, in words.
+        epochs: String,
+        /// Where the figures are.
+        folder: PathBuf,
+    },
     /// No report could be made.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -87,7 +97,7 @@ impl Error {
     }
 
     /// Exit code of the program: 2 usage, 3 bad input, 4 the peer misbehaved or disagreed, 5 the peer or the network
-    /// was lost, 1 anything else.
+    /// was lost, 130 stopped by the user, as shells have it for a program that Ctrl-C ended, 1 anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_) => 2,
@@ -98,6 +108,7 @@ impl Error {
             Error::Net(error) => error.exit_code(),
             Error::Measure(error) => error.exit_code(),
             Error::Report(error) => error.exit_code(),
+            Error::Stopped { .. } => 130,
             Error::Differs | Error::NotReproduced(_) | Error::Engine(_) | Error::Panicked { .. } => 1,
         }
     }

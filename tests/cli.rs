@@ -77,7 +77,8 @@ fn column_names(csv: &str) -> Vec<&str> {
 }
 
 fn rows(csv: &str) -> Vec<Vec<f64>> {
-    csv.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect()
+    let number = |cell: &str| if cell.is_empty() { f64::NAN } else { cell.parse().unwrap() };
+    csv.lines().skip(1).map(|line| line.split(',').map(number).collect()).collect()
 }
 
 /// Scores of a row by a model in the clear, ReLU hidden and linear output.
@@ -112,7 +113,7 @@ fn a_user_gets_answers_from_a_stored_model_and_nobody_else_does() {
         .succeeds();
     place
         .smlp(
-            "train --data train.enc --layers 2,3,2 --p2-key P2.key --allow-weak-key --reader alice.pub --batch 4 \
+            "train --data train.enc --protocol element --layers 2,3,2 --p2-key P2.key --allow-weak-key --reader alice.pub --batch 4 \
              --max-steps 2 --store job --out figures",
         )
         .succeeds();
@@ -281,7 +282,7 @@ fn tampered_state_is_noticed(place: &Place, classify: &str) {
 #[test]
 fn a_training_writes_its_figures_and_keeps_p2s_key_from_p1() {
     let place = Place::new();
-    let train = "train --data parity:4 --layers 4,3,2 --key-bits 1024 --allow-weak-key --batch 2 --max-steps 2 \
+    let train = "train --data parity:4 --protocol element --layers 4,3,2 --key-bits 1024 --allow-weak-key --batch 2 --max-steps 2 \
                  --classify-rows 2 --twin --seed 7 --store job --out figures";
     let run = place.smlp(train).succeeds();
     assert!(run.stderr.contains("blinded comparisons show P2"), "{}", run.stderr);

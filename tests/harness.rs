@@ -209,7 +209,10 @@ fn the_commands_write_their_files() {
     );
     assert!(output.status.success(), "{output:?}");
     let rows: Vec<SweepRow> = read_rows(&folder.path().join("s").join(SweepRow::FILE_NAME)).unwrap();
-    assert_eq!(rows.iter().map(|row| row.key.threads).collect::<Vec<_>>(), [1, 2]);
+    let keys: Vec<_> = rows.iter().map(|row| (row.key.protocol.as_str(), row.key.threads)).collect();
+    assert_eq!(keys, [("element", 1), ("element", 2), ("packed", 1), ("packed", 2)], "both protocols by default");
+    let traffic = |row: &SweepRow| row.outcome.bytes_per_step.unwrap();
+    assert!(traffic(&rows[2]) < traffic(&rows[0]), "{rows:?}");
 
     for (line, message) in [
         ("primitives --operations encrypt --out p", "encrypt_owner"),
@@ -218,6 +221,7 @@ fn the_commands_write_their_files() {
         ("sweep --engine fast --out s", "fast"),
         ("sweep --comparison dgk --out s", "blinded"),
         ("sweep --steps 0 --out s", "steps"),
+        ("sweep --test-split 1.5 --out s", "between 0 and 1"),
     ] {
         let output = smlp(line);
         assert_eq!(output.status.code(), Some(2), "{line}: {output:?}");

@@ -16,7 +16,7 @@ use smlp::secret::SecretIntegers;
 
 use super::globals::Globals;
 use super::groups::{NumberArgs, WeakKeyArgs};
-use super::output::print_facts;
+use super::output::{print_facts, require_folder_of};
 use super::progress::Progress;
 
 /// Values that are encrypted between two signs of progress.
@@ -53,6 +53,9 @@ pub struct Args {
     /// Where the ciphertexts go.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Replace a scaling that was fitted before; rows that were scaled by it no longer fit [default: refuse].
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     numbers: NumberArgs,
     #[command(flatten)]
@@ -61,9 +64,14 @@ pub struct Args {
 
 /// Scales, encodes, encrypts and writes.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
+    let fitted_to = args.scale.is_none().then(|| args.out.with_extension("scale.json"));
+    require_folder_of(&args.out)?;
+    if let Some(path) = fitted_to.as_deref().filter(|path| path.exists() && !args.force) {
+        let path = path.display();
+        return Err(Error::Usage(format!("{path} exists; take another --out, or --force to replace the scaling")));
+    }
     let Rows { table, labels, inputs } = read(args)?;
     let key = args.weak.read_public_key(&args.public_key)?;
-    let fitted_to = args.scale.is_none().then(|| args.out.with_extension("scale.json"));
     let scaler = match &args.scale {
         Some(path) => Scaler::read(path)?,
         None => {

@@ -45,6 +45,17 @@ impl WeakKeyArgs {
     }
 }
 
+/// The share of rows that is held back: between 0 and 1, both excluded.
+///
+/// # Errors
+/// For anything else.
+pub fn parse_test_split(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("a share of the rows lies between 0 and 1, as 0.2".into()),
+    }
+}
+
 /// How real numbers become integers.
 #[derive(Debug, Clone, Args)]
 pub struct NumberArgs {

@@ -9,7 +9,7 @@ use smlp::rng::SecureRng;
 
 use super::globals::Globals;
 use super::groups::WeakKeyArgs;
-use super::output::print_facts;
+use super::output::{print_facts, require_folder_of};
 
 /// Make a key pair: NAME.pub to hand out, NAME.key (mode 0600) to keep.
 ///
@@ -35,6 +35,7 @@ pub struct Args {
 /// Makes the pair and writes both files.
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Error> {
     args.weak.check(args.key_bits)?;
+    require_folder_of(&args.out)?;
     let (public_path, secret_path) = (with_ending(&args.out, "pub"), with_ending(&args.out, "key"));
     for path in [&public_path, &secret_path] {
         if path.exists() && !args.force {

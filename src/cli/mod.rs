@@ -4,6 +4,7 @@
 
 mod globals;
 mod groups;
+mod interrupt;
 mod output;
 mod progress;
 
@@ -35,7 +36,8 @@ use output::say;
 /// Train and use a multilayer perceptron on Paillier-encrypted data with two servers that do not collude.
 ///
 /// Exit codes: 0 done; 2 usage; 3 bad input (file, key or data; the message names file, row and column); 4 the peer
-/// misbehaved or disagreed; 5 the peer or the network was lost; 1 anything else.
+/// misbehaved or disagreed; 5 the peer or the network was lost; 130 a training stopped as asked by Ctrl-C or SIGTERM,
+/// with what it had finished kept; 1 anything else.
 #[derive(Debug, Parser)]
 #[command(verbatim_doc_comment, name = "smlp", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {

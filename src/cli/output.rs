@@ -32,6 +32,19 @@ pub fn print_facts(facts: &[(&str, String)]) -> Result<(), Error> {
     print(&lines.join("\n"))
 }
 
+/// Refuses a file whose folder is not there, before the work that would fill it.
+///
+/// # Errors
+/// If there is no such folder.
+pub fn require_folder_of(path: &Path) -> Result<(), Error> {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            Err(Error::file(folder, std::io::Error::new(ErrorKind::NotFound, "there is no such folder; make it first")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes a folder for results, with those above it.
 ///
 /// # Errors

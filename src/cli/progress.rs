@@ -48,20 +48,28 @@ impl Progress {
 
     /// Begins something that takes `total` units of work.
     pub fn begin(&self, title: &str, total: u64) -> Task {
+        self.begin_within(title, total, None)
+    }
+
+    /// Begins something that takes `total` units of work or less, if that takes longer than a limit.
+    pub fn begin_within(&self, title: &str, total: u64, limit: Option<Duration>) -> Task {
         let shown = match self {
             Progress::Silent => Shown::Nothing,
             Progress::Lines => Shown::Lines { last_line: None },
-            Progress::Bars => Shown::Bar(bar(title, total)),
+            Progress::Bars => Shown::Bar(bar(title, total, limit)),
         };
-        Task { title: title.to_owned(), total, done: 0, started: Instant::now(), shown }
+        Task { title: title.to_owned(), total, done: 0, started: Instant::now(), limit, shown }
     }
 }
 
-fn bar(title: &str, total: u64) -> ProgressBar {
+fn bar(title: &str, total: u64, limit: Option<Duration>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let template = "{prefix:>12} [{bar:30}] {pos}/{len}  {elapsed} spent, {eta} left  {msg}";
+    let template = match limit {
+        None => "{prefix:>12} [{bar:30}] {pos}/{len}  {elapsed} spent, {eta} left  {msg}".to_owned(),
+        Some(limit) => format!("{{prefix:>12}} {{pos}}  {{elapsed}} of about {}s  {{msg}}", limit.as_secs()),
+    };
     // A template of our own always parses; without it the bar only looks plainer.
-    if let Ok(style) = ProgressStyle::with_template(template) {
+    if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style.progress_chars("=> "));
     }
     bar.set_prefix(title.to_owned());
@@ -76,6 +84,8 @@ pub struct Task {
     total: u64,
     done: u64,
     started: Instant,
+    /// When no more is begun.
+    limit: Option<Duration>,
     shown: Shown,
 }
 
@@ -129,7 +139,10 @@ impl Task {
     /// Seconds, if the rest goes as fast as what is done.
     fn time_left(&self) -> Option<f64> {
         let rest = self.total.checked_sub(self.done).filter(|rest| *rest > 0)?;
-        (self.done > 0).then(|| self.started.elapsed().as_secs_f64() / self.done as f64 * rest as f64)
+        let spent = self.started.elapsed().as_secs_f64();
+        let at_most = self.limit.map_or(f64::INFINITY, |limit| (limit.as_secs_f64() - spent).max(0.0));
+        let left = (spent / self.done as f64 * rest as f64).min(at_most);
+        (self.done > 0 && left > 0.0).then_some(left)
     }
 }
 
@@ -144,6 +157,7 @@ impl Drop for Task {
 /// Shows a training.
 pub struct TrainingProgress {
     progress: Progress,
+    limit: Option<Duration>,
     steps: u64,
     encrypted: usize,
     /// There while rows are encrypted, and again from the first step on, so that the time left is that of the steps.
@@ -151,9 +165,9 @@ pub struct TrainingProgress {
 }
 
 impl TrainingProgress {
-    /// Before anything has happened.
-    pub fn new(progress: Progress) -> Self {
-        TrainingProgress { progress, steps: 0, encrypted: 0, task: None }
+    /// Before anything has happened; no epoch begins that would go beyond `limit`.
+    pub fn new(progress: Progress, limit: Option<Duration>) -> Self {
+        TrainingProgress { progress, limit, steps: 0, encrypted: 0, task: None }
     }
 
     /// The user encrypts before anything else happens; the task of the steps begins afterwards.
@@ -171,7 +185,8 @@ impl TrainingProgress {
         }
     }
 
-    fn note(&self, text: &str) {
+    /// A line that stays.
+    pub fn note(&self, text: &str) {
         match &self.task {
             Some(task) => task.note(text),
             None => self.progress.note(text),
@@ -184,7 +199,10 @@ impl Observer for TrainingProgress {
         match event {
             Event::Planned { activities } => {
                 let steps = activities.iter().filter(|activity| matches!(activity, Activity::Step { .. })).count();
-                self.progress.note(&format!("{steps} steps to train"));
+                let limit = self.limit.map_or_else(String::new, |limit| {
+                    format!(", or the epochs that fit {}", format_seconds(limit.as_secs_f64()))
+                });
+                self.progress.note(&format!("{steps} steps to train{limit}"));
                 self.steps = steps as u64;
             }
             Event::StaticCiphertexts { size, folder } => self.note(&static_line(&size, folder)),
@@ -196,10 +214,10 @@ impl Observer for TrainingProgress {
                     task.advance(1, &message);
                 }
             }
-            Event::Epoch(figures) => {
+            Event::Epoch { figures, .. } => {
                 self.note(&epoch_line(figures));
                 if figures.epoch == 0 {
-                    self.task = Some(self.progress.begin("step", self.steps));
+                    self.task = Some(self.progress.begin_within("step", self.steps, self.limit));
                 }
             }
             Event::Done { activity: Activity::Classify { rows, .. }, elapsed } => {

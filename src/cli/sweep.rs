@@ -13,6 +13,7 @@ use smlp::measure::units::{format_bytes, format_ms, format_seconds, format_share
 use smlp::protocol::config::{Comparison, Protocol};
 
 use super::globals::{Globals, parse_threads};
+use super::groups::parse_test_split;
 use super::output::print;
 use super::primitives::parse_key_bits;
 use super::progress::Task;
@@ -41,8 +42,8 @@ pub struct Args {
     /// Numbers of hidden layers.
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
     depth: Vec<usize>,
-    /// Protocols.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "element")]
+    /// Protocols: `packed`, and `element` as its baseline.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "element,packed")]
     protocol: Vec<Protocol>,
     /// Comparisons.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "blinded")]
@@ -66,7 +67,7 @@ pub struct Args {
     #[arg(long)]
     drop_last: bool,
     /// Share of the rows that are held back for testing.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = parse_test_split)]
     test_split: f64,
     /// Draws the split and the batches, and as an experiment the weights and masks.
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -27,7 +27,8 @@ pub struct Summary<P = SummaryParameters> {
     pub parameters: P,
     /// Steps that ran.
     pub steps: u64,
-    /// Median time of a step, its randomness included.
+    /// Median time of a step, its randomness included; NaN (null in the file) before the first step is done.
+    #[serde(deserialize_with = "nan_from_null")]
     pub step_ms_median: f64,
     /// Time of every step in order.
     pub step_ms_all: Vec<f64>,
@@ -209,6 +210,15 @@ mod tests {
         ] {
             assert!(object.get(field).is_some(), "{field}");
         }
+    }
+
+    #[test]
+    fn what_is_not_known_yet_comes_back_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(Summary::<Job>::FILE_NAME);
+        Summary { step_ms_median: f64::NAN, final_train_accuracy: f64::NAN, ..summary() }.write(&path).unwrap();
+        let read = Summary::<Job>::read(&path).unwrap();
+        assert!(read.step_ms_median.is_nan() && read.final_train_accuracy.is_nan());
     }
 
     #[test]

@@ -66,6 +66,17 @@ impl Axis {
         }
     }
 
+    /// Logarithmic wherever there are positive values, for ratios that are to be compared.
+    pub fn log_around(values: &[f64], format: impl Fn(f64) -> String) -> Axis {
+        let low = positive(values).fold(f64::INFINITY, f64::min);
+        let high = positive(values).fold(0.0, f64::max);
+        match low <= high {
+            // Room for a point at either end, and a range even for a single value.
+            true => Axis::log(low / 1.15, high * 1.15, format),
+            false => Axis::linear_from_zero(values, format),
+        }
+    }
+
     /// Ticks at exactly these values, with room beside them, as for the few key lengths of a sweep.
     pub fn at_values(values: &[f64], format: impl Fn(f64) -> String) -> Axis {
         let mut ticks: Vec<f64> = finite(values).collect();
@@ -235,6 +246,7 @@ mod tests {
                 Axis::for_magnitudes(&values, |value| value.to_string()),
                 Axis::linear_from_zero(&values, |value| value.to_string()),
                 Axis::linear_around(&values, |value| value.to_string()),
+                Axis::log_around(&values, |value| value.to_string()),
                 Axis::at_values(&values, |value| value.to_string()),
             ] {
                 for value in &values {

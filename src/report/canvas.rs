@@ -148,6 +148,7 @@ impl<'a> Canvas<'a> {
         let filled = look.colour.filled();
         let polygon = |points: Vec<Pixel>| self.area.draw(&Polygon::new(points, filled)).map_err(drawing);
         match look.marker {
+            Marker::None => Ok(()),
             Marker::Circle => self.area.draw(&Circle::new((x, y), 5, filled)).map_err(drawing),
             Marker::Square => self.rectangle([(x - 4, y - 4), (x + 5, y + 5)], look.colour),
             Marker::Triangle => polygon(vec![(x - 6, y + 5), (x + 6, y + 5), (x, y - 6)]),

@@ -5,15 +5,19 @@ use serde_json::Value;
 use crate::measure::SummaryParameters;
 
 /// The parameters that tell jobs apart at a glance, in this order.
-const TELLING: [&str; 6] = ["data", "layers", "protocol", "comparison", "engine", "key_bits"];
+const TELLING: [&str; 7] = ["data", "layers", "batch", "protocol", "comparison", "engine", "key_bits"];
 
-/// A job in one line, as `breast_cancer, 30-16-2, packed, blinded, gmp, 2048 bits`; `label` where the file names none of
+/// A job in one line, as `breast_cancer, 30-16-2, batch 32, packed, blinded, gmp, 2048 bits`; `label` where the file names none of
 /// these parameters.
 pub fn describe_job(parameters: &SummaryParameters, label: &str) -> String {
     let words = TELLING.iter().filter_map(|name| {
         let value = parameters.get(*name)?;
         let text = parameter_text(value);
-        Some(if *name == "key_bits" { format!("{text} bits") } else { text })
+        Some(match *name {
+            "key_bits" => format!("{text} bits"),
+            "batch" => format!("batch {text}"),
+            _ => text,
+        })
     });
     let words: Vec<String> = words.collect();
     if words.is_empty() { label.to_owned() } else { words.join(", ") }
@@ -37,9 +41,9 @@ mod tests {
 
     #[test]
     fn a_job_is_named_by_what_tells_it_apart() {
-        let value = json!({"data": "xor", "layers": [2, 8, 2], "seed": 3, "key_bits": 2048});
+        let value = json!({"data": "xor", "layers": [2, 8, 2], "seed": 3, "batch": 8, "key_bits": 2048});
         let Value::Object(parameters) = value else { unreachable!("it is an object") };
-        assert_eq!(describe_job(&parameters, "train"), "xor, 2-8-2, 2048 bits");
+        assert_eq!(describe_job(&parameters, "train"), "xor, 2-8-2, batch 8, 2048 bits");
         assert_eq!(describe_job(&SummaryParameters::new(), "train"), "train");
     }
 }

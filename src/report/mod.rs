@@ -5,6 +5,7 @@ mod canvas;
 mod charts;
 mod collect;
 mod error;
+mod gap_chart;
 mod group_chart;
 mod html;
 mod job;

@@ -28,6 +28,8 @@ pub enum Marker {
     Triangle,
     Diamond,
     Cross,
+    /// A line alone.
+    None,
 }
 
 impl Marker {

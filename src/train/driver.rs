@@ -1,6 +1,7 @@
 //! Runs the schedule: P2 on a thread of its own, P1 and then the user on this one.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::arith::Engine;
@@ -16,10 +17,12 @@ use crate::protocol::packed::StaticSize;
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::{self, Activity, Answer};
 
+use super::agenda::{Agenda, Ending, Limits};
 use super::evaluation::evaluate;
 use super::observer::{Event, Observer};
 use super::owner::saturating_i64;
 use super::parties::run_both;
+use super::record::TrainingRecord;
 use super::rows::JobData;
 use super::servers::{Cloud, Key};
 use super::{Classified, EpochFigures, LabelledRows, Owner, StoredTensor};
@@ -46,35 +49,18 @@ pub struct TrainJob {
     pub classify_rows: usize,
     /// Where each server makes a folder for its static ciphertexts, which goes away at the end; none: in memory.
     pub static_folder: Option<PathBuf>,
+    /// When to end before the schedule does.
+    pub limits: Limits,
 }
 
 /// What came out.
 pub struct Outcome {
     /// What the servers agreed on, with every reader.
     pub config: JobConfig,
-    /// Figures of each epoch, epoch 0 first.
-    pub epochs: Vec<EpochFigures>,
-    /// Wall time of each step.
-    pub steps: Vec<Duration>,
-    /// Wall time of all steps by phase.
-    pub phases: Vec<(&'static str, Duration)>,
-    /// Wall time of each epoch's steps.
-    pub epoch_times: Vec<Duration>,
-    /// Encrypting the rows, whenever that is, and the initial weights.
-    pub setup: Duration,
-    /// Bytes of the set-up, both ways: the user's ciphertexts, and what the servers exchanged before the first step or
-    /// for data that they use for the first time.
-    pub setup_bytes: u64,
-    /// Static ciphertexts of both servers, in memory or on disk.
-    pub static_bytes: u64,
-    /// Reading the model, evaluating and classifying.
-    pub evaluation: Duration,
-    /// Randomisers that lay ready when the clock of the steps started.
-    pub pool_level_start: usize,
-    /// The pool's hits and misses.
-    pub pool_counts: (u64, u64),
-    /// Whether the run was its twin bit for bit; none without a twin.
-    pub twin_equal: Option<bool>,
+    /// What was measured.
+    pub record: TrainingRecord,
+    /// How it ended.
+    pub ending: Ending,
     /// What the encrypted classification at the end gave; none without rows.
     pub classified: Option<Classified>,
     /// The model as it stays at P1.
@@ -111,17 +97,25 @@ pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Er
     }
 
     let (engine, config, server_key) = (job.engine.clone(), job.config.clone(), job.server_key.clone());
-    let (activities, key_masks) = (&activities, mask_source(job.seed, "P2"));
+    let mut agenda = Agenda::new(activities, &batches, job.limits.clone());
+    let key_masks = mask_source(job.seed, "P2");
+    // P2 is told what comes next when P1's clock of it starts: nothing is computed between clocks, and both can stop.
+    let (told, orders) = mpsc::channel();
     run_both(
         |channel| {
             let mut run = Run::start(&job, &batches, channel, observer, size.bytes)?;
-            activities.iter().try_for_each(|activity| run.play(*activity))?;
-            run.finish()
+            while let Some(activity) = agenda.next(Instant::now()) {
+                // If P2 is gone, its error tells why, and playing the activity notices.
+                let _ = told.send(activity);
+                run.play(activity)?;
+            }
+            drop(told);
+            run.finish(agenda.ending())
         },
         move |channel| {
             let mut server = Key::connect(&engine, channel, &config, server_key, key_masks)?;
             static_folder.map_or(Ok(()), |folder| server.keep_static_in(&static_folder_of(folder, "p2")))?;
-            activities.iter().try_for_each(|activity| server.run(*activity, &owner_key))?;
+            orders.iter().try_for_each(|activity| server.run(activity, &owner_key))?;
             server.store()
         },
     )
@@ -150,16 +144,7 @@ struct Run<'a> {
     /// Steps of the current epoch.
     epoch: EpochSoFar,
     lazy_time: Duration,
-    epochs: Vec<EpochFigures>,
-    steps: Vec<Duration>,
-    epoch_times: Vec<Duration>,
-    phases: Vec<(&'static str, Duration)>,
-    setup: Duration,
-    setup_bytes: u64,
-    static_bytes: u64,
-    pool_level_start: usize,
-    evaluation: Duration,
-    twin_equal: bool,
+    record: TrainingRecord,
     classified: Option<Classified>,
 }
 
@@ -192,24 +177,23 @@ impl<'a> Run<'a> {
         let mut server = Cloud::connect(&job.engine, channel, &job.config, server_key, masks, job.pool)?;
         job.static_folder.as_deref().map_or(Ok(()), |folder| server.keep_static_in(&static_folder_of(folder, "p1")))?;
         let sent = submit(job, &mut server, observer)?;
+        let wants_twin = job.with_twin && job.data.plain().is_some();
+        let record = TrainingRecord {
+            setup_bytes: sent + both_ways(&server.traffic()),
+            setup: started.elapsed(),
+            static_bytes,
+            twin_equal: wants_twin.then_some(true),
+            ..TrainingRecord::default()
+        };
         Ok(Run {
             job,
             batches,
             observer,
-            setup_bytes: sent + both_ways(&server.traffic()),
-            static_bytes,
             server,
             open: None,
             epoch: EpochSoFar::default(),
             lazy_time: Duration::ZERO,
-            epochs: Vec::new(),
-            steps: Vec::new(),
-            epoch_times: Vec::new(),
-            phases: Vec::new(),
-            setup: started.elapsed(),
-            pool_level_start: 0,
-            evaluation: Duration::ZERO,
-            twin_equal: true,
+            record,
             classified: None,
         })
     }
@@ -219,16 +203,16 @@ impl<'a> Run<'a> {
         match activity {
             Activity::InitialWeights => {
                 self.server.initial_weights()?;
-                self.setup += started.elapsed();
-                self.pool_level_start = self.server.pool().level;
-                self.setup_bytes += both_ways(&self.server.traffic().since(&before));
+                self.record.setup += started.elapsed();
+                self.record.pool_level_start = self.server.pool().level;
+                self.record.setup_bytes += both_ways(&self.server.traffic().since(&before));
             }
             Activity::RefreshBatch { batch } => {
                 self.submit_batch(batch)?;
                 let (started, before) = (Instant::now(), self.server.traffic());
                 self.server.refresh_batch(batch)?;
                 self.lazy_time += started.elapsed();
-                self.setup_bytes += both_ways(&self.server.traffic().since(&before));
+                self.record.setup_bytes += both_ways(&self.server.traffic().since(&before));
             }
             Activity::Step { step, batch, .. } => self.step(step, batch, started, &before)?,
             Activity::ReadLoss { epoch, rows } => self.read_loss(epoch, rows)?,
@@ -236,7 +220,7 @@ impl<'a> Run<'a> {
             Activity::Classify { query, rows, answer } => self.classify(query, rows, answer)?,
         }
         if matches!(activity, Activity::ReadLoss { .. } | Activity::ReadModel { .. } | Activity::Classify { .. }) {
-            self.evaluation += started.elapsed();
+            self.record.evaluation += started.elapsed();
         }
         self.observer.event(Event::Done { activity, elapsed: started.elapsed() });
         Ok(())
@@ -249,8 +233,8 @@ impl<'a> Run<'a> {
         let (Some(data), Protocol::Packed) = (self.job.data.plain(), self.job.config.protocol) else { return Ok(()) };
         let started = Instant::now();
         let rows = data.train.select(&self.batches.members()[batch]);
-        self.setup_bytes += self.server.submit_batch(batch, &rows, &self.job.owner)?;
-        self.setup += started.elapsed();
+        self.record.setup_bytes += self.server.submit_batch(batch, &rows, &self.job.owner)?;
+        self.record.setup += started.elapsed();
         Ok(())
     }
 
@@ -260,11 +244,11 @@ impl<'a> Run<'a> {
         let lazy = std::mem::take(&mut self.lazy_time);
         let elapsed = started.elapsed() + lazy;
         let traffic = self.server.traffic().since(before);
-        self.add_phases(&phases);
+        self.record.add_phases(&phases);
         if !lazy.is_zero() {
-            self.add_phases(&[("refresh", lazy)]);
+            self.record.add_phases(&[("refresh", lazy)]);
         }
-        self.steps.push(elapsed);
+        self.record.steps.push(elapsed);
         self.epoch.time += elapsed;
         self.epoch.traffic.bytes_sent += traffic.bytes_sent;
         self.epoch.traffic.bytes_received += traffic.bytes_received;
@@ -285,23 +269,13 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn add_phases(&mut self, laps: &[(&'static str, Duration)]) {
-        for (phase, lap) in laps {
-            match self.phases.iter_mut().find(|(name, _)| name == phase) {
-                Some((_, total)) => *total += *lap,
-                None => self.phases.push((phase, *lap)),
-            }
-        }
-    }
-
     fn read_loss(&mut self, epoch: u64, rows: usize) -> Result<(), Error> {
         let opened = self.server.read_loss(epoch, rows, &self.job.owner)?;
         let loss_sum = opened.to_i128().unwrap_or(i128::MAX);
         let fraction_bits = self.job.config.plan.fixed.fraction_bits();
         self.epoch.running_loss = Some(mean_loss(loss_sum, rows as u64, fraction_bits));
-        if self.open.as_ref().is_some_and(|open| open.twin.is_some()) {
-            self.twin_equal &= loss_sum == self.epoch.twin_loss;
-        }
+        let twin_loss = self.epoch.twin_loss;
+        self.compare_with_twin(|| loss_sum == twin_loss);
         Ok(())
     }
 
@@ -312,24 +286,32 @@ impl<'a> Run<'a> {
             None => self.open_initial(model)?,
         };
         if let Some(twin) = &open.twin {
-            self.twin_equal &= *twin.model() == open.model;
+            self.compare_with_twin(|| *twin.model() == open.model);
         }
         let so_far = std::mem::take(&mut self.epoch);
         let figures = EpochFigures {
             epoch,
-            seconds: self.steps.iter().sum::<Duration>().as_secs_f64(),
-            steps: self.steps.len() as u64,
+            seconds: self.record.steps.iter().sum::<Duration>().as_secs_f64(),
+            steps: self.record.steps.len() as u64,
             traffic: so_far.traffic,
             running_loss: so_far.running_loss,
             ..self.measure(&open)?
         };
         if epoch > 0 {
-            self.epoch_times.push(so_far.time);
+            self.record.epoch_times.push(so_far.time);
         }
         self.open = Some(open);
-        self.observer.event(Event::Epoch(&figures));
-        self.epochs.push(figures);
+        self.record.epochs.push(figures.clone());
+        let pool = self.server.pool();
+        self.record.pool_counts = (pool.hits, pool.misses);
+        self.observer.event(Event::Epoch { figures: &figures, record: &self.record });
         Ok(())
+    }
+
+    fn compare_with_twin(&mut self, is_equal: impl FnOnce() -> bool) {
+        if let Some(equal) = &mut self.record.twin_equal {
+            *equal &= is_equal();
+        }
     }
 
     fn measure(&self, open: &Open) -> Result<EpochFigures, Error> {
@@ -344,8 +326,12 @@ impl<'a> Run<'a> {
         let plan = &self.job.config.plan;
         let baseline = FloatNetwork::from_fixed(&plan.layers, &model, plan.fixed)?;
         let rounding = || self.server.twin_rounding();
-        let wants_twin = self.job.with_twin && self.job.data.plain().is_some();
-        let twin = wants_twin.then(|| Twin::new(plan.clone(), model.clone(), rounding(), 0)).transpose()?;
+        let twin = self
+            .record
+            .twin_equal
+            .is_some()
+            .then(|| Twin::new(plan.clone(), model.clone(), rounding(), 0))
+            .transpose()?;
         Ok(Open { model, baseline, twin })
     }
 
@@ -384,26 +370,17 @@ impl<'a> Run<'a> {
         Ok(scores)
     }
 
-    fn finish(mut self) -> Result<Outcome, Error> {
+    fn finish(mut self, ending: Ending) -> Result<Outcome, Error> {
         let (Some(open), Some(model)) = (self.open, self.server.stored_model()?) else {
             return Err(Error::Usage("the schedule was empty".into()));
         };
         let curve = self.server.stored_curve()?;
         let pool = self.server.pool();
-        let twin_equal = open.twin.is_some().then_some(self.twin_equal);
+        self.record.pool_counts = (pool.hits, pool.misses);
         Ok(Outcome {
             config: self.job.config.clone(),
-            pool_level_start: self.pool_level_start,
-            epochs: self.epochs,
-            steps: self.steps,
-            phases: self.phases,
-            epoch_times: self.epoch_times,
-            setup: self.setup,
-            setup_bytes: self.setup_bytes,
-            static_bytes: self.static_bytes,
-            evaluation: self.evaluation,
-            pool_counts: (pool.hits, pool.misses),
-            twin_equal,
+            record: self.record,
+            ending,
             classified: self.classified,
             model,
             curve,

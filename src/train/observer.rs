@@ -7,7 +7,7 @@ use crate::net::Traffic;
 use crate::protocol::packed::StaticSize;
 use crate::protocol::schedule::Activity;
 
-use super::EpochFigures;
+use super::{EpochFigures, TrainingRecord};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -48,7 +48,12 @@ pub enum Event<'a> {
         traffic: Traffic,
     },
     /// An epoch, or the part of it that was scheduled, is done and evaluated.
-    Epoch(&'a EpochFigures),
+    Epoch {
+        /// Its figures.
+        figures: &'a EpochFigures,
+        /// Everything that was measured so far, these figures included.
+        record: &'a TrainingRecord,
+    },
 }
 
 /// Is told what happens.

@@ -2,18 +2,21 @@
 
 use std::path::PathBuf;
 
+use clap::value_parser;
 use smlp::mlp::Layers;
 use smlp::protocol::config::{Comparison, Protocol};
 
-use crate::cli::groups::{NumberArgs, WeakKeyArgs};
+use crate::cli::groups::{NumberArgs, WeakKeyArgs, parse_test_split};
 
 /// Train on encrypted data, all three parties in one process.
 ///
 /// The user encrypts, two servers train and see only ciphertexts or masked values, the user opens the model to measure
-/// it. Writes history.csv and summary.json; with --store the encrypted model stays in DIR/p1, the key server's side in
+/// it. Writes history.csv and summary.json after every epoch; Ctrl-C ends the training after the current step and keeps
+/// what is there, a second one ends the program at once. With --store the encrypted model stays in DIR/p1, the key server's side in
 /// DIR/p2, and the user's keys and scaling in DIR/user. Examples:
 ///
-///   smlp train --data xor --layers 2,8,2 --batch 8 --learning-rate 0.2 --max-steps 20 --out results/xor
+///   smlp train --data breast_cancer --layers 30,16,2 --learning-rate 0.2 --epochs 10 --drop-last --out results/cancer
+///   smlp train --data xor --protocol element --layers 2,8,2 --batch 8 --max-steps 20 --out results/xor
 ///   smlp train --data rows.csv --target kind --layers 12,8,3 --store job --reader alice.pub --out results/rows
 ///   smlp train --data images.gz,labels.gz --layers 784,64,10 --protocol packed --batch 64 --out results/images
 #[derive(Debug, clap::Args)]
@@ -38,10 +41,10 @@ pub struct Args {
     #[command(flatten)]
     pub keys: KeyArgs,
     /// Share of the rows that is held back to measure on, between 0 and 1.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = parse_test_split)]
     pub test_split: f64,
-    /// Test rows that are classified under encryption at the end and must agree with the integer twin [default: all with
-    /// `--protocol packed`, 20 with `element`].
+    /// Test rows that are classified under encryption at the end and must agree with the integer twin [default: all, with
+    /// --protocol element 20].
     #[arg(long, value_name = "N")]
     pub classify_rows: Option<usize>,
     /// Folder that keeps the encrypted model and what each party needs to use it later [default: keep nothing].
@@ -69,19 +72,26 @@ pub struct Args {
 /// What the servers agree on.
 #[derive(Debug, clap::Args)]
 pub struct JobArgs {
-    /// How the servers compute: `element` is the paper's protocol, one ciphertext a value; `packed` computes the same on
-    /// whole matrices, many values in a ciphertext.
-    #[arg(long, value_name = "NAME", default_value_t = Protocol::Element)]
+    /// How the servers compute: `packed` works on whole matrices, many values in a ciphertext; `element` is the paper's
+    /// protocol with one ciphertext a value, some hundred times slower: the baseline.
+    #[arg(long, value_name = "NAME", default_value_t = Protocol::Packed)]
     pub protocol: Protocol,
     /// How signs are found: `blinded` is the paper's comparison; P2 sees a noisy magnitude of each compared value.
     #[arg(long, value_name = "NAME", default_value_t = Comparison::Blinded)]
     pub comparison: Comparison,
     /// Passes over the training rows.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
     pub epochs: u64,
     /// Stop after so many steps, even inside an epoch [default: no limit].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub max_steps: Option<u64>,
+    /// Start no epoch that would end later than so many seconds after the first step began, if it took as long as the
+    /// epoch before it [default: no limit].
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub max_seconds: Option<f64>,
+    /// Epochs that run whatever --max-seconds says.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub min_epochs: u64,
     /// Rows in a minibatch.
     #[arg(long, value_name = "ROWS", default_value_t = 32)]
     pub batch: usize,
@@ -116,6 +126,13 @@ pub struct KeyArgs {
     pub model_readers: Vec<PathBuf>,
     #[command(flatten)]
     pub weak: WeakKeyArgs,
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=1e9).contains(&seconds) => Ok(seconds),
+        _ => Err("seconds are a number from 0 up".into()),
+    }
 }
 
 fn parse_producers(text: &str) -> Result<usize, String> {

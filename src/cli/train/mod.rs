@@ -2,11 +2,13 @@
 
 mod args;
 mod inputs;
+mod recorder;
 mod results;
 
 pub use args::Args;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use smlp::arith::Engine;
 use smlp::error::Error;
@@ -15,13 +17,15 @@ use smlp::protocol::config::{Comparison, JobConfig, Protocol, Reader};
 use smlp::protocol::element::PoolOptions;
 use smlp::protocol::packed::StaticSize;
 use smlp::rng::SecureRng;
-use smlp::train::{Outcome, Owner, TrainJob, run as train};
+use smlp::train::{Ending, Limits, Outcome, Owner, StopRequest, TrainJob, run as train};
 
 use super::globals::Globals;
+use super::interrupt::Listening;
 use super::output::make_folder;
 use super::progress::{Progress, TrainingProgress};
 use super::store::{Store, Trained};
 use inputs::Inputs;
+use recorder::Recorder;
 use results::TrainParameters;
 
 /// Randomisers that background producers keep ready: a few steps of a small network.
@@ -73,6 +77,9 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
     let server_key = given_key.map_or_else(|| generate(&engine, key_bits, "P2", progress), Ok)?;
     let owner_key = generate(&engine, key_bits, "the user", progress)?;
     let Inputs { data, scaler, class_names, .. } = inputs;
+    let parameters = TrainParameters::new(args, &engine, config.clone(), class_names);
+    let stop = StopRequest::default();
+    let limits = limits(args, &stop);
     let job = TrainJob {
         engine: engine.clone(),
         config,
@@ -82,15 +89,23 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         seed: args.seed,
         pool: PoolOptions { producers: args.pool_producers, capacity: POOL_CAPACITY },
         with_twin: args.twin,
-        classify_rows: args.classify_rows.unwrap_or(match args.job.protocol {
-            Protocol::Element => ELEMENT_CLASSIFY_ROWS,
-            Protocol::Packed => usize::MAX,
-        }),
+        classify_rows: classify_rows(args),
         static_folder,
+        limits: limits.clone(),
     };
-    let outcome = train(job, &mut TrainingProgress::new(progress))?;
-    let parameters = TrainParameters::new(args, &engine, &outcome, class_names);
-    results::write(&args.out, parameters, &outcome)?;
+    let listening = Listening::start(&stop)?;
+    let mut recorder = Recorder {
+        shown: TrainingProgress::new(progress, limits.max_time),
+        folder: &args.out,
+        parameters: &parameters,
+        stop,
+        failure: None,
+    };
+    let outcome = train(job, &mut recorder)?;
+    drop(listening);
+    let failure = recorder.failure.take();
+    drop(recorder);
+    let written = results::write(&args.out, &parameters.ended(&outcome), &outcome.record);
     if let Some(store) = store {
         let trained = Trained {
             config: &outcome.config,
@@ -103,7 +118,39 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         };
         store.save(&engine, &trained)?;
     }
-    Ok(outcome)
+    // What could be kept is kept; now why the rest could not.
+    failure.map_or(Ok(()), Err)?;
+    written?;
+    match outcome.ending {
+        Ending::Stopped => Err(stopped(args, &outcome)),
+        Ending::Completed | Ending::OutOfTime => Ok(outcome),
+    }
+}
+
+fn stopped(args: &Args, outcome: &Outcome) -> Error {
+    let epochs = match outcome.record.epoch_times.len() {
+        0 => "the start".to_owned(),
+        1 => "1 epoch, whole or in part,".to_owned(),
+        epochs => format!("{epochs} epochs, the last one whole or in part,"),
+    };
+    Error::Stopped { steps: outcome.record.steps.len(), epochs, folder: args.out.clone() }
+}
+
+fn limits(args: &Args, stop: &StopRequest) -> Limits {
+    Limits {
+        max_time: args.job.max_seconds.map(Duration::from_secs_f64),
+        min_epochs: args.job.min_epochs,
+        stop: stop.clone(),
+    }
+}
+
+/// All test rows where that is cheap.
+fn classify_rows(args: &Args) -> usize {
+    let default = match args.job.protocol {
+        Protocol::Element => ELEMENT_CLASSIFY_ROWS,
+        Protocol::Packed => usize::MAX,
+    };
+    args.classify_rows.unwrap_or(default)
 }
 
 /// Where static ciphertexts lie; none is memory.
@@ -148,8 +195,9 @@ fn config(args: &Args, inputs: &Inputs, key_bits: u32, batch_seed: u64) -> Resul
 fn announce(args: &Args, is_encrypted: bool, progress: Progress) {
     if args.job.comparison == Comparison::Blinded {
         progress.note(
-            "note: blinded comparisons show P2 a noisy magnitude of each compared value (about 0.09 bit of its octave \
-             a comparison, more with every epoch); they are not safe against P2 together with a contributing user",
+            "note: blinded comparisons show P2 a noisy magnitude of each compared value, little in one epoch and, with \
+             --protocol packed, nearly the whole size over a hundred (SECURITY.md has numbers); they are not safe against \
+             P2 together with a contributing user",
         );
     }
     if args.seed.is_some() {
@@ -163,7 +211,7 @@ fn announce(args: &Args, is_encrypted: bool, progress: Progress) {
 /// A run whose results are not those of the same computation in the clear is no success.
 pub fn require_agreement(outcome: &Outcome) -> Result<(), Error> {
     let classified_differs = outcome.classified.as_ref().is_some_and(|classified| !classified.equal_to_twin);
-    if classified_differs || outcome.twin_equal == Some(false) {
+    if classified_differs || outcome.record.twin_equal == Some(false) {
         return Err(Error::Differs);
     }
     Ok(())

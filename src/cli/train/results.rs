@@ -13,7 +13,7 @@ use smlp::measure::units::{format_bytes, format_ms, format_seconds, format_share
 use smlp::measure::{CsvRow, Summary, statistics, write_rows};
 use smlp::protocol::config::JobConfig;
 use smlp::protocol::schedule::Answer;
-use smlp::train::{EpochFigures, Outcome};
+use smlp::train::{Ending, EpochFigures, Outcome, TrainingRecord};
 
 use super::args::Args;
 use crate::cli::output::print_facts;
@@ -30,53 +30,72 @@ pub struct TrainParameters {
     pub seed: Option<u64>,
     pub test_split: f64,
     pub classify_rows: usize,
+    pub max_seconds: Option<f64>,
+    pub min_epochs: u64,
     pub twin: bool,
     pub pool_producers: usize,
     /// Names of the classes by label; absent when the rows came encrypted.
     pub class_names: Option<Vec<String>>,
+    /// `training` in files that a running training wrote; then `completed`, `out_of_time` or `stopped`.
+    pub status: &'static str,
     /// Test rows that the encrypted classification at the end got right, and whether its labels or scores are the twin's.
     pub classified_correct: Option<usize>,
     pub classified_equal: Option<bool>,
 }
 
 impl TrainParameters {
-    /// From the flags and what became of them.
-    pub fn new(args: &Args, engine: &Engine, outcome: &Outcome, class_names: Option<Vec<String>>) -> Self {
-        let classified = outcome.classified.as_ref();
+    /// From the flags, while the training runs.
+    pub fn new(args: &Args, engine: &Engine, config: JobConfig, class_names: Option<Vec<String>>) -> Self {
         TrainParameters {
-            config: outcome.config.clone(),
+            config,
             engine: engine.kind(),
             threads: engine.threads(),
             constant_time: engine.constant_time(),
             seed: args.seed,
             test_split: args.test_split,
-            classify_rows: classified.map_or(0, |classified| classified.rows),
+            classify_rows: 0,
+            max_seconds: args.job.max_seconds,
+            min_epochs: args.job.min_epochs,
             twin: args.twin,
             pool_producers: args.pool_producers,
             class_names,
+            status: "training",
+            classified_correct: None,
+            classified_equal: None,
+        }
+    }
+
+    /// With what became of it.
+    pub fn ended(self, outcome: &Outcome) -> Self {
+        let classified = outcome.classified.as_ref();
+        TrainParameters {
+            config: outcome.config.clone(),
+            classify_rows: classified.map_or(0, |classified| classified.rows),
+            status: match outcome.ending {
+                Ending::Completed => "completed",
+                Ending::OutOfTime => "out_of_time",
+                Ending::Stopped => "stopped",
+            },
             classified_correct: classified.map(|classified| classified.correct),
             classified_equal: classified.map(|classified| classified.equal_to_twin),
+            ..self
         }
     }
 }
 
 /// Writes both files into `folder`.
-pub fn write(folder: &Path, parameters: TrainParameters, outcome: &Outcome) -> Result<(), Error> {
-    write_rows(&folder.join(HistoryRow::FILE_NAME), &history(outcome))?;
-    summary(parameters, outcome).write(&folder.join(Summary::<TrainParameters>::FILE_NAME))
-}
-
-fn history(outcome: &Outcome) -> Vec<HistoryRow> {
-    outcome.epochs.iter().map(row).collect()
+pub fn write(folder: &Path, parameters: &TrainParameters, record: &TrainingRecord) -> Result<(), Error> {
+    let rows: Vec<HistoryRow> = record.epochs.iter().map(row).collect();
+    write_rows(&folder.join(HistoryRow::FILE_NAME), &rows)?;
+    summary(parameters, record).write(&folder.join(Summary::<TrainParameters>::FILE_NAME))
 }
 
 fn row(figures: &EpochFigures) -> HistoryRow {
-    let train_loss = if figures.train_loss.is_nan() { figures.running_loss } else { None };
     HistoryRow {
         epoch: figures.epoch,
         seconds: figures.seconds,
-        train_loss: train_loss.unwrap_or(figures.train_loss),
-        train_accuracy: figures.train_accuracy,
+        train_loss: known(figures.train_loss),
+        train_accuracy: known(figures.train_accuracy),
         test_loss: known(figures.test_loss),
         test_accuracy: known(figures.test_accuracy),
         baseline_test_accuracy: known(figures.baseline_test_accuracy),
@@ -87,33 +106,34 @@ fn row(figures: &EpochFigures) -> HistoryRow {
         baseline_train_loss: known(figures.baseline_train_loss),
         baseline_train_accuracy: known(figures.baseline_train_accuracy),
         baseline_test_loss: known(figures.baseline_test_loss),
+        running_loss: figures.running_loss,
     }
 }
 
-fn summary(parameters: TrainParameters, outcome: &Outcome) -> Summary<TrainParameters> {
-    let step_ms_all: Vec<f64> = outcome.steps.iter().copied().map(milliseconds).collect();
+fn summary<'a>(parameters: &'a TrainParameters, record: &TrainingRecord) -> Summary<&'a TrainParameters> {
+    let step_ms_all: Vec<f64> = record.steps.iter().copied().map(milliseconds).collect();
     let steps = step_ms_all.len().max(1) as f64;
     let phase = |(name, total): &(&'static str, Duration)| ((*name).to_owned(), milliseconds(*total) / steps);
-    let last = outcome.epochs.last();
-    let (pool_hits, pool_misses) = outcome.pool_counts;
+    let last = record.epochs.last();
+    let (pool_hits, pool_misses) = record.pool_counts;
     Summary {
         parameters,
-        steps: outcome.steps.len() as u64,
+        steps: record.steps.len() as u64,
         step_ms_median: statistics::median(&step_ms_all).unwrap_or(f64::NAN),
         step_ms_all,
-        phase_ms: outcome.phases.iter().map(phase).collect::<BTreeMap<_, _>>(),
-        epoch_seconds: outcome.epoch_times.iter().map(Duration::as_secs_f64).collect(),
-        setup_seconds: outcome.setup.as_secs_f64(),
-        setup_bytes: outcome.setup_bytes,
-        static_bytes: outcome.static_bytes,
-        evaluation_seconds: outcome.evaluation.as_secs_f64(),
-        pool_level_start: outcome.pool_level_start as u64,
+        phase_ms: record.phases.iter().map(phase).collect::<BTreeMap<_, _>>(),
+        epoch_seconds: record.epoch_times.iter().map(Duration::as_secs_f64).collect(),
+        setup_seconds: record.setup.as_secs_f64(),
+        setup_bytes: record.setup_bytes,
+        static_bytes: record.static_bytes,
+        evaluation_seconds: record.evaluation.as_secs_f64(),
+        pool_level_start: record.pool_level_start as u64,
         pool_hits,
         pool_misses,
         final_train_accuracy: last.map_or(f64::NAN, |last| last.train_accuracy),
         final_test_accuracy: last.and_then(|last| known(last.test_accuracy)),
         final_baseline_test_accuracy: last.and_then(|last| known(last.baseline_test_accuracy)),
-        twin_equal: outcome.twin_equal,
+        twin_equal: record.twin_equal,
         peak_memory_bytes: machine::peak_memory_bytes(),
         machine: MachineFacts::collect(),
         commit: machine::commit(),
@@ -122,16 +142,17 @@ fn summary(parameters: TrainParameters, outcome: &Outcome) -> Summary<TrainParam
 
 /// The closing table.
 pub fn print(folder: &Path, outcome: &Outcome) -> Result<(), Error> {
+    let record = &outcome.record;
     let mut facts = vec![
-        ("steps", outcome.steps.len().to_string()),
-        ("time of the steps", format_seconds(outcome.steps.iter().sum::<Duration>().as_secs_f64())),
-        ("traffic of the steps", format_bytes(traffic(outcome) as f64)),
+        ("steps", record.steps.len().to_string()),
+        ("time of the steps", format_seconds(record.steps.iter().sum::<Duration>().as_secs_f64())),
+        ("traffic of the steps", format_bytes(traffic(record) as f64)),
     ];
-    let milliseconds: Vec<f64> = outcome.steps.iter().copied().map(milliseconds).collect();
+    let milliseconds: Vec<f64> = record.steps.iter().copied().map(milliseconds).collect();
     if let Some(median) = statistics::median(&milliseconds) {
         facts.insert(1, ("median step", format_ms(median)));
     }
-    if let Some(last) = outcome.epochs.last() {
+    if let Some(last) = record.epochs.last() {
         if let Some(loss) = last.running_loss {
             facts.push(("loss of the last epoch", loss.to_string()));
         }
@@ -150,15 +171,15 @@ pub fn print(folder: &Path, outcome: &Outcome) -> Result<(), Error> {
         };
         facts.push(("classified encrypted", format!("{} of {} right, {equal}", classified.correct, classified.rows)));
     }
-    if let Some(equal) = outcome.twin_equal {
+    if let Some(equal) = record.twin_equal {
         facts.push(("integer twin", if equal { "equal bit for bit" } else { "DIFFERENT" }.to_owned()));
     }
     facts.push(("written to", folder.display().to_string()));
     print_facts(&facts)
 }
 
-fn traffic(outcome: &Outcome) -> u64 {
-    outcome.epochs.iter().map(|epoch| epoch.traffic.bytes_sent + epoch.traffic.bytes_received).sum()
+fn traffic(record: &TrainingRecord) -> u64 {
+    record.epochs.iter().map(|epoch| epoch.traffic.bytes_sent + epoch.traffic.bytes_received).sum()
 }
 
 fn known(value: f64) -> Option<f64> {

@@ -15,10 +15,10 @@ pub struct HistoryRow {
     pub epoch: u64,
     /// Time of all steps so far, without set-up, evaluation or twin.
     pub seconds: f64,
-    /// Loss over the training part.
-    pub train_loss: f64,
+    /// Loss over the training part; empty, as are all losses and accuracies here, when the data came encrypted.
+    pub train_loss: Option<f64>,
     /// Share of the training part that is classified rightly, 0 to 1.
-    pub train_accuracy: f64,
+    pub train_accuracy: Option<f64>,
     /// Loss over the test part.
     pub test_loss: Option<f64>,
     /// Share of the test part that is classified rightly, 0 to 1.
@@ -39,6 +39,9 @@ pub struct HistoryRow {
     pub baseline_train_accuracy: Option<f64>,
     /// Loss of the plain float network over the test part.
     pub baseline_test_loss: Option<f64>,
+    /// Mean loss of this epoch's steps, each with the weights before it, as it came back encrypted: known whether or not
+    /// the data were in the clear. Empty for epoch 0.
+    pub running_loss: Option<f64>,
 }
 
 impl CsvRow for HistoryRow {
@@ -56,7 +59,7 @@ impl CsvRow for HistoryRow {
         "round_trips",
     ];
     const ADDED_COLUMNS: &'static [&'static str] =
-        &["steps", "baseline_train_loss", "baseline_train_accuracy", "baseline_test_loss"];
+        &["steps", "baseline_train_loss", "baseline_train_accuracy", "baseline_test_loss", "running_loss"];
 
     fn from_record(record: &StringRecord, header: &StringRecord) -> csv::Result<Self> {
         record.deserialize(Some(header))

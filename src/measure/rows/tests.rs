@@ -20,8 +20,8 @@ fn history_row(value: f64) -> HistoryRow {
     HistoryRow {
         epoch: 3,
         seconds: value,
-        train_loss: value / 3.0,
-        train_accuracy: value / 7.0,
+        train_loss: Some(value / 3.0),
+        train_accuracy: Some(value / 7.0),
         test_loss: None,
         test_accuracy: Some(value / 11.0),
         baseline_test_accuracy: Some(value / 13.0),
@@ -32,6 +32,7 @@ fn history_row(value: f64) -> HistoryRow {
         baseline_train_loss: None,
         baseline_train_accuracy: Some(value / 17.0),
         baseline_test_loss: Some(value / 19.0),
+        running_loss: Some(value / 23.0),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::paillier::SecretKey;
 use crate::protocol::config::JobConfig;
 use crate::protocol::element::PoolOptions;
 use crate::rng::SecureRng;
-use crate::train::{Owner, TrainJob, TrainingData};
+use crate::train::{Limits, Owner, TrainJob, TrainingData};
 
 /// Engines and throw-away keys that were made so far, and the data.
 pub struct Workshop<'a> {
@@ -77,6 +77,7 @@ impl<'a> Workshop<'a> {
             with_twin: false,
             classify_rows: 0,
             static_folder: None,
+            limits: Limits::default(),
         })
     }
 

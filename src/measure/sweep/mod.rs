@@ -145,7 +145,7 @@ fn figures(clock: &StepClock<'_>, trained: &Outcome) -> SweepOutcome {
     let spread = Spread::of(&clock.step_ms);
     let steps = clock.step_ms.len();
     let per_step = |total: u64| (steps > 0).then(|| total as f64 / steps as f64);
-    let last = trained.epochs.last();
+    let last = trained.record.epochs.last();
     SweepOutcome {
         status: SweepStatus::Done,
         reason: None,

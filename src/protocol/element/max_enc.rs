@@ -84,6 +84,18 @@ impl Drop for Blind {
     }
 }
 
+/// What P2 decrypts in a comparison of `value`, |value| < 2^60, blinded with the next words of `stream`, as P1 does in both
+/// protocols: s (rho (2 value - 1) + u). For studies of what it leaks; a protocol run never calls it.
+///
+/// # Panics
+/// If `value` is out of range.
+pub fn blinded_view(value: i64, stream: &mut MaskStream) -> i128 {
+    assert!(value.unsigned_abs() < 1 << 60, "a compared value of 60 bits or more");
+    let blind = Blind::draw(stream);
+    let plain = i128::from(blind.factor) * (2 * i128::from(value) - 1) + i128::from(blind.offset);
+    if bool::from(blind.negative) { -plain } else { plain }
+}
+
 /// floor(uniform * bound / 2^128), in [0, bound), without a division, whose time depends on a bound that is secret.
 fn scale(uniform: u128, bound: u64) -> u64 {
     let low = u128::from(uniform as u64) * u128::from(bound);
@@ -178,6 +190,7 @@ mod tests {
                 let plain = factor * (2 * value - 1) + offset;
                 assert_eq!(plain > 0, value > 0, "value {value}, factor {factor}, offset {offset}");
                 assert_ne!(plain, 0);
+                assert_eq!(blinded_view(value as i64, &mut stream(element)), sign * plain);
             }
         }
     }

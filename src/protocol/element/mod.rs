@@ -26,6 +26,7 @@ pub use super::randomizer::PoolOptions;
 pub use cloud_server::{CloudServer, MaskSource};
 pub(crate) use cloud_server::{FEATURES, LABELS, LOSS, MODEL, SCORES, TARGETS, initial_addend, place};
 pub use key_server::KeyServer;
+pub use max_enc::blinded_view;
 pub(crate) use max_enc::{Blind, EXPONENT_OFFSET_BITS, FACTOR_BITS};
 pub use model::EncryptedModel;
 pub use pair::OperationPair;

@@ -20,22 +20,27 @@ pub fn draw(rows: &[HistoryRow], suffix: &str) -> Result<Vec<Chart>, ReportError
         (!points.is_empty()).then(|| Series { name: name.to_owned(), look, points })
     };
     let loss = [
-        curve(TRAIN, look(0, false), |row| Some(row.train_loss)),
+        curve(TRAIN, look(0, false), |row| row.train_loss),
         curve(TEST, look(1, false), |row| row.test_loss),
         curve(FLOAT_TRAIN, look(0, true), |row| row.baseline_train_loss),
         curve(FLOAT_TEST, look(1, true), |row| row.baseline_test_loss),
     ];
     let accuracy = [
-        curve(TRAIN, look(0, false), |row| Some(row.train_accuracy)),
+        curve(TRAIN, look(0, false), |row| row.train_accuracy),
         curve(TEST, look(1, false), |row| row.test_accuracy),
         curve(FLOAT_TRAIN, look(0, true), |row| row.baseline_train_accuracy),
         curve(FLOAT_TEST, look(1, true), |row| row.baseline_test_accuracy),
     ];
-    let loss: Vec<Series> = loss.into_iter().flatten().collect();
+    let mut loss: Vec<Series> = loss.into_iter().flatten().collect();
+    let is_measured = !loss.is_empty();
+    if !is_measured {
+        // The data came encrypted: what came back of the steps is all that is known.
+        loss.extend(curve(RUNNING, look(0, false), |row| row.running_loss));
+    }
     let accuracy: Vec<Series> = accuracy.into_iter().flatten().collect();
     let x = |series: &[Series]| Axis::counts_from_zero(&x_values(series));
     let title = format!("Convergence{suffix}");
-    let panels = vec![
+    let mut panels = vec![
         Panel {
             x_label: x_label.to_owned(),
             y_label: "Loss".to_owned(),
@@ -51,8 +56,15 @@ pub fn draw(rows: &[HistoryRow], suffix: &str) -> Result<Vec<Chart>, ReportError
             series: accuracy,
         },
     ];
-    let subtitle =
-        "Trained under encryption against a plain float network from the same weights and batches".to_owned();
+    panels.retain(|panel| !panel.series.is_empty());
+    if panels.is_empty() {
+        return Ok(Vec::new());
+    }
+    let subtitle = match is_measured {
+        true => "Trained under encryption against a plain float network from the same weights and batches",
+        false => "Trained under encryption on data that came encrypted, so that only the loss of the steps is known",
+    };
+    let subtitle = subtitle.to_owned();
     let svg = LineChart { title: title.clone(), subtitle, panels }.draw()?;
     let caption =
         "The encrypted run's figures are of the model as its owner opens it. Where the plain float curve hides \
@@ -63,6 +75,7 @@ pub fn draw(rows: &[HistoryRow], suffix: &str) -> Result<Vec<Chart>, ReportError
 
 const TRAIN: &str = "encrypted, training part";
 const TEST: &str = "encrypted, test part";
+const RUNNING: &str = "encrypted, mean over the steps of the epoch";
 const FLOAT_TRAIN: &str = "plain float, training part";
 const FLOAT_TEST: &str = "plain float, test part";
 

@@ -6,6 +6,7 @@ mod encryption;
 mod phases;
 mod pool;
 mod primitives;
+mod protocols;
 mod step_time;
 
 use super::collect::{Source, Sources};
@@ -39,7 +40,7 @@ struct Kind {
     draw: fn(&Sources) -> Result<Vec<Chart>, ReportError>,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind {
         title: "Convergence",
         needs: "history.csv with two rows or more (smlp train)",
@@ -49,6 +50,11 @@ const KINDS: [Kind; 9] = [
         title: "Step time by phase",
         needs: "summary.json with phases (smlp train)",
         draw: |sources| Ok(phases::draw(&sources.summaries)?.into_iter().collect()),
+    },
+    Kind {
+        title: "Protocols compared",
+        needs: "sweep.csv with two protocols (smlp sweep --protocol element,packed)",
+        draw: |sources| each(&sources.sweeps, protocols::draw),
     },
     Kind {
         title: "Step time against key length",

@@ -93,10 +93,22 @@ fn most_measured(values: impl Iterator<Item = u64>, usual: u64) -> Option<u64> {
 }
 
 /// Something beside the two axes of a sweep that a combination may differ in.
-type Trait = fn(&SweepKey) -> String;
+pub(super) type Trait = fn(&SweepKey) -> String;
 
 const TRAITS: [Trait; 9] = [
     |key| key.protocol.clone(),
+    JOB_TRAITS[0],
+    JOB_TRAITS[1],
+    JOB_TRAITS[2],
+    JOB_TRAITS[3],
+    JOB_TRAITS[4],
+    JOB_TRAITS[5],
+    JOB_TRAITS[6],
+    JOB_TRAITS[7],
+];
+
+/// Those that the same job by another protocol shares.
+pub(super) const JOB_TRAITS: [Trait; 8] = [
     |key| key.comparison.clone(),
     |key| key.engine.clone(),
     |key| key.data.clone(),
@@ -116,6 +128,6 @@ fn split_traits(rows: &[&SweepRow]) -> (Vec<Trait>, Vec<Trait>) {
     (traits(naming), traits(shared))
 }
 
-fn in_words(key: &SweepKey, traits: &[Trait]) -> String {
+pub(super) fn in_words(key: &SweepKey, traits: &[Trait]) -> String {
     traits.iter().map(|value| value(key)).collect::<Vec<_>>().join(", ")
 }

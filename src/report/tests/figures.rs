@@ -21,8 +21,8 @@ pub fn history(epochs: u64) -> Vec<HistoryRow> {
         HistoryRow {
             epoch,
             seconds: epoch as f64 * 12.5,
-            train_loss: 0.25 - 0.21 * progress,
-            train_accuracy: 0.5 + 0.47 * progress,
+            train_loss: Some(0.25 - 0.21 * progress),
+            train_accuracy: Some(0.5 + 0.47 * progress),
             test_loss: Some(0.26 - 0.2 * progress),
             test_accuracy: Some(0.48 + 0.48 * progress),
             baseline_test_accuracy: Some(0.48 + 0.48 * progress),
@@ -33,6 +33,7 @@ pub fn history(epochs: u64) -> Vec<HistoryRow> {
             baseline_train_loss: Some(0.25 - 0.212 * progress),
             baseline_train_accuracy: Some(0.5 + 0.471 * progress),
             baseline_test_loss: Some(0.26 - 0.203 * progress),
+            running_loss: (epoch > 0).then_some(0.26 - 0.2 * progress),
         }
     };
     (0..=epochs).map(row).collect()
@@ -115,7 +116,7 @@ pub fn sweep(key_lengths: &[u32], widths: &[u64], kinds: &[(&str, &str, &str, f6
                         step_ms_median: Some(median),
                         step_ms_min: Some(median * 0.93),
                         step_ms_max: Some(median * 1.22),
-                        bytes_per_step: Some(2.4e6),
+                        bytes_per_step: Some(if *protocol == "element" { 2.4e8 } else { 2.4e6 }),
                         round_trips_per_step: Some(9.0),
                         test_accuracy: Some(0.95),
                         baseline_test_accuracy: Some(0.95),

@@ -68,6 +68,12 @@ fn everything_is_found_drawn_and_named() {
     );
     assert_texts(&chart(&summary, "pool_level"), &["0 producers", "1 producer", "2 producers", "Time (s)"]);
     assert_texts(&chart(&summary, "step_phases"), &["backward", "relu", "40 ms", "Time of a step"]);
+    // Both engines were measured with both protocols, dgk with one alone.
+    assert_texts(&chart(&summary, "protocols_1"), &["element", "packed", "2048-bit keys", "×300", "×100", "100 MB"]);
+    assert_texts(
+        &chart(&summary, "protocols_2"),
+        &["Time of a step (log scale)", "Traffic of a step (log scale)", "Width of the hidden layers (neurons)"],
+    );
     assert_texts(&chart(&summary, "step_time_key_length"), &["packed, dgk, ifma", "element, blinded, gmp", "1024"]);
     assert_texts(
         &chart(&summary, "step_time_layer_width"),
@@ -130,7 +136,7 @@ fn charts_without_data_are_left_out_with_a_note() {
     write(&input, &rows);
     let (summary, page) = report(folder.path());
     assert_eq!(summary.charts.len(), 1, "{:?}", summary.charts);
-    assert_eq!(summary.charts_missing.len(), 8);
+    assert_eq!(summary.charts_missing.len(), 9);
     assert!(
         summary.charts_missing.contains(&"Step time by phase: needs summary.json with phases (smlp train)".to_owned())
     );
@@ -166,7 +172,7 @@ fn figures_that_are_no_numbers_or_zero_are_left_out_and_the_rest_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in");
     let mut rows = history(5);
-    rows[2].train_loss = f64::NAN;
+    rows[2].train_loss = Some(f64::NAN);
     rows[3].test_loss = Some(f64::INFINITY);
     rows[4].baseline_test_loss = None;
     write(&input, &rows);
