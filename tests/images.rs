@@ -81,8 +81,7 @@ fn static_ciphertexts_on_disk_give_the_same_model_and_go_away() {
         format!("train --data images,labels --layers 4,3,2 --protocol packed --batch 5 --epochs 2 --seed 3 {WEAK}");
     let model = |flags: &str, name: &str| {
         let (_, stderr) = succeeds(folder.path(), &format!("{train} {flags} --store {name} --out {name}-figures"));
-        let decrypt =
-            format!("decrypt --key {name}/p2/P2.key --in {name}/p1/model.enc --layers 4,3,2 --out {name}.json");
+        let decrypt = format!("decrypt --key {name}/p2/P2.key --in {name}/p1/model.enc --out {name}.json");
         succeeds(folder.path(), &decrypt);
         (fs::read_to_string(folder.path().join(format!("{name}.json"))).unwrap(), stderr)
     };
