@@ -3,9 +3,11 @@
 pub(crate) mod comb;
 pub(crate) mod convert;
 pub(crate) mod inverse;
+mod lane_table;
 pub(crate) mod product;
 pub(crate) mod select;
 pub(crate) mod straus;
+mod straus_shares;
 mod table;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod window;

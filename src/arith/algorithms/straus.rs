@@ -1,11 +1,13 @@
 //! Products of powers (Straus, "Addition chains of vectors", 1964), the base outermost: a base's table is built, used
 //! for all rows of its group and dropped. There is one accumulator for each row and digit position, so that the
-//! squarings are done once, at the end.
+//! squarings are done once, at the end. A lane has a row; where there are fewer rows than lanes, see
+//! [`super::straus_shares`].
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::straus_shares;
 use super::table::{Digits, Field, digit, digit_count};
 use crate::arith::backend::residues::{Layout, Residues};
 use crate::arith::backend::words::Words;
@@ -37,6 +39,9 @@ pub(crate) fn multi_power<B: Backend>(
     let layout = bases.residues().layout();
     let per_group = bases.len() / groups;
     let rows = exponents.len() / bases.len();
+    if rows < B::WIDTH {
+        return straus_shares::multi_power::<B>(bases, exponents, groups, class);
+    }
     let shares = Shares::new(groups, per_group, rows);
     let field = Field::new(bases.moduli(), layout, class);
     let disguise = field.disguise(&mut Scratch::default());
@@ -71,7 +76,7 @@ impl<B: Backend> Problem<'_, B> {
         if row_words == 0 {
             return vec![self.field.start(0, &mut Scratch::default()); rows.len().div_ceil(B::WIDTH)];
         }
-        accumulators.as_slice().par_chunks(row_words).map(|accumulators| self.finish(accumulators)).collect()
+        accumulators.as_slice().par_chunks(row_words).map(|row| self.finish(row)).collect()
     }
 
     /// For each row and digit position the product of the bases' table rows at that digit.
@@ -118,23 +123,32 @@ impl<B: Backend> Problem<'_, B> {
         left
     }
 
-    /// The positions of a row joined by Horner's rule.
     fn finish(&self, accumulators: &[u64]) -> Words {
-        let scratch = &mut Scratch::default();
-        let mut positions = accumulators.rchunks_exact(self.field.layout.group_words());
-        let highest = positions.next().expect("a row has a digit position");
-        let mut result = Words::copy_of(highest);
-        for accumulator in positions {
-            for _ in 0..self.window_bits {
-                self.field.kernels.square(result.as_mut_slice(), scratch);
-            }
-            self.field.kernels.product(result.as_mut_slice(), accumulator, scratch);
-        }
+        let mut result = self.field.group();
+        horner(&self.field, accumulators, self.window_bits, result.as_mut_slice(), &mut Scratch::default());
         result
     }
 
     fn positions(&self) -> usize {
         digit_count(self.exponents.bits(), self.window_bits)
+    }
+}
+
+/// The positions of a row, of which there is at least one, joined by Horner's rule.
+pub(super) fn horner<B: Backend>(
+    field: &Field<'_, B>,
+    accumulators: &[u64],
+    window_bits: u32,
+    result: &mut [u64],
+    scratch: &mut Scratch,
+) {
+    let mut positions = accumulators.rchunks_exact(field.layout.group_words());
+    result.copy_from_slice(positions.next().expect("a row has a digit position"));
+    for accumulator in positions {
+        for _ in 0..window_bits {
+            field.kernels.square(result, scratch);
+        }
+        field.kernels.product(result, accumulator, scratch);
     }
 }
 
@@ -157,7 +171,7 @@ impl Shares {
 }
 
 /// 0..len in `parts` ranges of almost equal length.
-fn cut(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn cut(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
     (0..parts).map(move |part| part * len / parts..(part + 1) * len / parts)
 }
 

@@ -1,5 +1,6 @@
 //! Powers by windows of fixed length: the same squarings and products whatever the exponents are.
 
+use super::lane_table::{LaneTable, PRODUCT, fill_cost, look_up_cost};
 use super::table::{Digits, digit, digit_count};
 use super::{broadcast, map_groups};
 use crate::arith::backend::{Backend, Kernels};
@@ -17,57 +18,30 @@ pub(crate) fn power<B: Backend>(bases: &Batch, exponents: &Exponents, class: Tim
     let positions = digit_count(exponents.bits(), window_bits);
     map_groups::<B>(moduli.clone(), layout, len, class, |kernels, first, out, scratch| {
         let index = |lane: usize| (first + lane).min(len - 1);
-        // The table in groups, the same in rows where these may be read by address, and one factor.
-        let table_words = group_words << window_bits;
-        let rows_words = if class == TimingClass::Constant { 0 } else { table_words };
-        let (memory, scratch) = scratch.with_inner(table_words + rows_words + group_words);
-        let (table, rest) = memory.split_at_mut(table_words);
-        let (rows, factor) = rest.split_at_mut(rows_words);
-        let (one, rest) = table.split_at_mut(group_words);
+        let table_words = LaneTable::words(group_words, window_bits, class);
+        let (memory, scratch) = scratch.with_inner(table_words + group_words);
+        let (table, factor) = memory.split_at_mut(table_words);
+        let mut table = LaneTable::new(table, group_words, window_bits);
         let width = (0..B::WIDTH).map(|lane| moduli.of(index(lane)).limbs().len()).max().unwrap_or(1);
-        kernels.load(ones(width, B::WIDTH).as_slice(), one, scratch);
+        kernels.load(ones(width, B::WIDTH).as_slice(), table.entry(0), scratch);
         if positions == 0 {
-            out.copy_from_slice(one);
+            out.copy_from_slice(table.entry(0));
             return;
         }
-        bases.residues().read_group(|lane| broadcast(bases.len(), index(lane)), &mut rest[..group_words]);
-        for entry in 2..1 << window_bits {
-            // Even entries are squares, which cost less than products.
-            let (known, next) = table.split_at_mut(entry * group_words);
-            let of = |entry: usize| entry * group_words..(entry + 1) * group_words;
-            if entry % 2 == 0 {
-                next[..group_words].copy_from_slice(&known[of(entry / 2)]);
-                kernels.square(&mut next[..group_words], scratch);
-            } else {
-                next[..group_words].copy_from_slice(&known[of(entry - 1)]);
-                kernels.product(&mut next[..group_words], &known[of(1)], scratch);
-            }
-        }
-
-        if !rows.is_empty() {
-            for (row, group) in table.chunks_exact(group_words).enumerate() {
-                kernels.spread(group, rows, row);
-            }
-        }
-        let look_up = |out: &mut [u64], digits: &Digits| {
-            if class == TimingClass::Constant {
-                kernels.scan_groups(out, table, digits.as_slice());
-            } else {
-                kernels.read_own(out, rows, digits.as_slice());
-            }
-        };
+        bases.residues().read_group(|lane| broadcast(bases.len(), index(lane)), table.entry(1));
+        table.fill(kernels, window_bits, scratch);
         let mut digits = Digits::zero(B::WIDTH);
         for position in (0..positions).rev() {
             let exponent = |lane: usize| exponents.limbs(broadcast(exponents.len(), index(lane)));
             digits.fill(|lane| digit(exponent(lane), position, window_bits));
             if position + 1 == positions {
-                look_up(out, &digits);
+                table.look_up(kernels, out, &digits);
                 continue;
             }
             for _ in 0..window_bits {
                 kernels.square(out, scratch);
             }
-            look_up(factor, &digits);
+            table.look_up(kernels, factor, &digits);
             kernels.product(out, factor, scratch);
         }
     })
@@ -80,14 +54,11 @@ fn ones(width: usize, lanes: usize) -> SecretLimbs {
     numbers
 }
 
-/// The window that takes the fewest products; the squarings between them are almost the same for all. A scan of the
-/// table costs about an eightieth of a product for each row.
+/// The window that costs the least; the squarings between the products are almost the same for all.
 fn best_window(bits: u32, class: TimingClass) -> u32 {
-    const PRODUCT: u32 = 80;
     let cost = |window_bits: u32| {
-        let table = 1 << window_bits;
-        let scan = if class == TimingClass::Constant { table } else { 0 };
-        table * PRODUCT + bits.div_ceil(window_bits) * (PRODUCT + scan)
+        let products = u64::from(bits.div_ceil(window_bits));
+        fill_cost(1, window_bits) + products * (PRODUCT + look_up_cost(window_bits, class))
     };
     (1..=6).min_by_key(|&window_bits| cost(window_bits)).unwrap_or(1)
 }

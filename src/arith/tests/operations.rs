@@ -203,6 +203,59 @@ proptest! {
     }
 }
 
+/// Groups, rows and bases around the number of lanes, where lanes stay empty and shares differ in length.
+#[test]
+fn multi_power_is_right_however_the_lanes_are_filled() {
+    let shapes = [
+        (1, 1, 1),
+        (1, 3, 2),
+        (1, 1, 64),
+        (1, 7, 13),
+        (2, 8, 30),
+        (3, 1, 25),
+        (7, 2, 3),
+        (8, 2, 16),
+        (9, 7, 5),
+        (21, 1, 25),
+        (17, 1, 1),
+    ];
+    let root = (Integer::from(1) << 127) - 1u32;
+    let moduli = [
+        Modulus::square_of(&root),
+        Modulus::secret_square_of(&secret(&root)),
+        Modulus::plain(&((Integer::from(1) << 107) - 1u32)),
+    ];
+    for (index, (groups, rows, per_group)) in shapes.into_iter().enumerate() {
+        let modulus = &moduli[index % moduli.len()];
+        let oracle = Oracle::new(modulus);
+        let pattern = |seed: usize| Integer::from(seed + 2).square().square() * 0x9e37_79b9_7f4a_7c15_u64;
+        let bases: Vec<Integer> = (0..groups * per_group).map(|k| pattern(k) % modulus.value()).collect();
+        for bits in [0, 1, 7, 60, 65, 131] {
+            let exponent = |k: usize| match k % 5 {
+                0 => (Integer::from(1) << bits) - 1u32,
+                1 => Integer::new(),
+                2 => Integer::from(bits.min(1)),
+                _ => (pattern(k).square() >> 3u32).keep_bits(bits),
+            };
+            let exponents: Vec<Integer> = (0..groups * rows * per_group).map(exponent).collect();
+            let result = |index: usize| {
+                let group = &bases[index / rows * per_group..][..per_group];
+                let powers = group.iter().zip(&exponents[index * per_group..]).map(|(b, e)| oracle.power(b, e));
+                powers.fold(Integer::from(1), |product, power| oracle.product(&product, &power))
+            };
+            let expected: Vec<Integer> = (0..groups * rows).map(result).collect();
+            for engine in engines() {
+                let bases = load(engine, modulus, &bases);
+                for exponents in in_each_class(&exponents, bits) {
+                    let class = exponents.class();
+                    let found = engine.store(&engine.multi_power(&bases, &exponents, groups).unwrap());
+                    assert_eq!(found, expected, "{groups} x {rows} x {per_group}, {bits} bits, {class:?}");
+                }
+            }
+        }
+    }
+}
+
 /// Each residue its own modulus, of any widths, in every operation that allows it.
 #[test]
 fn every_residue_may_have_its_own_modulus() {
