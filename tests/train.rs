@@ -37,6 +37,20 @@ fn summary(folder: &Path) -> Value {
     serde_json::from_slice(&fs::read(folder.join("summary.json")).unwrap()).unwrap()
 }
 
+/// What is kept of a training that ended early is whole: its model and the losses of the epochs in `history`.
+fn require_whole_store(place: &Path, epochs: &[HistoryRow]) {
+    for what in ["model", "curve"] {
+        let export = format!("export --store job --what {what} --public-key job/user/USER.pub --allow-weak-key");
+        let (code, stderr) = run(place, &format!("{export} --out {what}.enc"));
+        assert_eq!(code, Some(0), "{what}: {stderr}");
+    }
+    let (code, stderr) = run(place, "decrypt --key job/user/USER.key --in curve.enc --out curve.csv");
+    assert_eq!(code, Some(0), "{stderr}");
+    let curve = fs::read_to_string(place.join("curve.csv")).unwrap();
+    let losses = curve.lines().skip(1).map(|line| line.split_once(',').unwrap().1.parse::<f64>().unwrap());
+    assert_eq!(losses.collect::<Vec<_>>(), epochs[1..].iter().map(|row| row.running_loss.unwrap()).collect::<Vec<_>>());
+}
+
 fn place() -> (TempDir, PathBuf) {
     let place = tempfile::tempdir().unwrap();
     let out = place.path().join("out");
@@ -58,7 +72,8 @@ fn the_packed_protocol_is_the_default_and_classifies_every_test_row() {
 #[test]
 fn a_limit_of_time_ends_between_epochs_and_a_least_number_of_epochs_is_kept() {
     let (place, out) = place();
-    let (code, stderr) = run(place.path(), &format!("{TRAIN} --epochs 50 --max-seconds 0 --min-epochs 2 --out out"));
+    let (code, stderr) =
+        run(place.path(), &format!("{TRAIN} --epochs 50 --max-seconds 0 --min-epochs 2 --store job --out out"));
     assert_eq!(code, Some(0), "{stderr}");
     assert_eq!(
         history(&out).iter().map(|row| (row.epoch, row.steps)).collect::<Vec<_>>(),
@@ -66,6 +81,7 @@ fn a_limit_of_time_ends_between_epochs_and_a_least_number_of_epochs_is_kept() {
     );
     assert_eq!(summary(&out)["status"], "out_of_time");
     assert_eq!(summary(&out)["classified_equal"], true, "the classification is not left out");
+    require_whole_store(place.path(), &history(&out));
 }
 
 #[cfg(unix)]
@@ -94,6 +110,7 @@ fn ctrl_c_ends_after_the_current_step_and_keeps_figures_and_model() {
     for file in ["job/p1/model.enc", "job/p2/P2.key", "job/user/USER.key"] {
         assert!(place.path().join(file).exists(), "{file}");
     }
+    require_whole_store(place.path(), &rows);
 }
 
 #[test]
@@ -103,7 +120,9 @@ fn figures_that_cannot_be_kept_stop_the_training() {
     let (code, stderr) = run(place.path(), &format!("{TRAIN} --epochs 10000 --store job --out out"));
     assert_eq!(code, Some(3), "{stderr}");
     assert!(stderr.contains("history.csv") && stderr.contains("the training stops"), "{stderr}");
-    assert!(place.path().join("job/p1/model.enc").exists(), "the model is kept all the same");
+    let export = "export --store job --what model --public-key job/user/USER.pub --allow-weak-key --out model.enc";
+    let (code, stderr) = run(place.path(), export);
+    assert_eq!(code, Some(0), "the model is kept all the same: {stderr}");
 }
 
 #[test]

@@ -201,7 +201,9 @@ fn reciprocal(limbs: &SecretLimbs) -> SecretLimbs {
 
 impl PartialEq for Modulus {
     fn eq(&self, other: &Modulus) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.value == other.0.value
+        // Residues lie in another form where the modulus is known to be a square.
+        let same = || self.0.value == other.0.value && self.0.root.is_some() == other.0.root.is_some();
+        Arc::ptr_eq(&self.0, &other.0) || same()
     }
 }
 

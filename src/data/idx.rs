@@ -57,13 +57,7 @@ pub fn parse_idx_pair(
     max_rows: Option<usize>,
 ) -> Result<Dataset, DataError> {
     let images = parse_images(images_name, images, max_rows)?;
-    let labels = parse_labels(labels_name, labels)?;
-    if labels.len() as u64 != images.rows_in_file {
-        let (labels, images) = (labels.len(), images.rows_in_file);
-        let reason =
-            format!("{labels} labels, but {images_name} holds {images} images; give files that belong together");
-        return Err(refuse(labels_name, reason));
-    }
+    let labels = parse_labels(labels_name, labels, (images_name, images.rows_in_file))?;
     let (mut numbers, class_names) = number_sorted(&labels);
     if let [only] = &class_names[..] {
         let reason = format!("every label is {only}; training needs two or more classes");
@@ -118,9 +112,13 @@ fn parse_images(file: &str, bytes: &[u8], max_rows: Option<usize>) -> Result<Ima
     Ok(Images { table, rows_in_file: rows })
 }
 
-fn parse_labels(file: &str, bytes: &[u8]) -> Result<Vec<u8>, DataError> {
+fn parse_labels(file: &str, bytes: &[u8], (images_file, images): (&str, u64)) -> Result<Vec<u8>, DataError> {
     let mut content = Content::open(file, bytes)?;
     let [rows] = content.dimensions("labels")?;
+    if rows != images {
+        let reason = format!("{rows} labels, but {images_file} holds {images} images; give files that belong together");
+        return Err(refuse(file, reason));
+    }
     content.elements(rows, rows)
 }
 

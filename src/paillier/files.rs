@@ -203,8 +203,7 @@ impl CiphertextFile {
     }
 }
 
-/// Whether shape and slots describe as many ciphertexts as there are, and the slots fit the key. How rows of data share
-/// plaintexts is known to their reader alone.
+/// Whether shape and slots describe as many ciphertexts as there are, at least one, and the slots fit the key.
 fn require_shape(container: &Container, key: &PublicKey) -> Result<(), PaillierError> {
     let count = (container.payload.len() / key.ciphertext_len_bytes()) as u64;
     let (Container { kind, shape, .. }, SlotField { slot_bits, slots }) = (container, container.slots);
@@ -215,9 +214,11 @@ fn require_shape(container: &Container, key: &PublicKey) -> Result<(), PaillierE
         return Err(CodecError::invalid("slots", reason).into());
     }
     if is_packed && *kind == Kind::Data {
-        return Ok(());
+        return Err(CodecError::invalid("slots", "rows of data have a ciphertext a value").into());
     }
-    let due = elements(*kind, shape).map(|elements| elements.div_ceil(u64::from(slots.max(1))));
+    let due = elements(*kind, shape)
+        .filter(|elements| *elements > 0)
+        .map(|elements| elements.div_ceil(u64::from(slots.max(1))));
     if due == Some(count) {
         return Ok(());
     }

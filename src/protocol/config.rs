@@ -103,6 +103,9 @@ pub(super) fn require_reader(readers: &[Reader], key: KeyId, what: Reading) -> R
     }
 }
 
+/// Steps of the longest training.
+pub const MAX_STEPS: u64 = 1 << 22;
+
 /// Everything public that both servers must agree on before they start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobConfig {
@@ -152,8 +155,18 @@ impl JobConfig {
     }
 
     /// The public batches.
+    ///
+    /// # Errors
+    /// If there are no rows for a batch, or more than [`MAX_STEPS`] steps to train: the schedule is kept as a list.
     pub fn batches(&self) -> Result<Batches, crate::error::Error> {
-        Ok(Batches::new(self.train_rows, self.plan.batch_rows, self.plan.drop_last, self.batch_seed)?)
+        let batches = Batches::new(self.train_rows, self.plan.batch_rows, self.plan.drop_last, self.batch_seed)?;
+        let steps = self.epochs.saturating_mul(batches.members().len() as u64);
+        let steps = self.max_steps.map_or(steps, |max_steps| steps.min(max_steps));
+        if steps > MAX_STEPS {
+            let reason = format!("{steps} steps to train; a job has at most {MAX_STEPS}, give fewer epochs");
+            return Err(ProtocolError::Config { reason }.into());
+        }
+        Ok(batches)
     }
 
     /// What the handshake compares.

@@ -336,7 +336,9 @@ impl<'a> Run<'a> {
     }
 
     fn classify(&mut self, query: u64, rows: usize, answer: Answer) -> Result<(), Error> {
-        let (Some(data), Some(open)) = (self.job.data.plain(), &self.open) else { return Ok(()) };
+        let (Some(data), Some(open)) = (self.job.data.plain(), &self.open) else {
+            return Err(Error::Usage("classifying at the end needs test rows in the clear".into()));
+        };
         let test = data.test.select(&(0..rows).collect::<Vec<_>>());
         let answers = self.server.classify_plain(query, &test, &self.job.owner, answer)?;
         let answers: Vec<i64> = answers.iter().map(saturating_i64).collect();
@@ -374,11 +376,16 @@ impl<'a> Run<'a> {
         let (Some(open), Some(model)) = (self.open, self.server.stored_model()?) else {
             return Err(Error::Usage("the schedule was empty".into()));
         };
+        let mut config = self.job.config.clone();
+        if ending != Ending::Completed {
+            // What was trained is the whole training from now on: what is stored describes no epoch that never came.
+            config.max_steps = Some(self.record.steps.len() as u64);
+        }
         let curve = self.server.stored_curve()?;
         let pool = self.server.pool();
         self.record.pool_counts = (pool.hits, pool.misses);
         Ok(Outcome {
-            config: self.job.config.clone(),
+            config,
             record: self.record,
             ending,
             classified: self.classified,

@@ -102,7 +102,6 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         failure: None,
     };
     let outcome = train(job, &mut recorder)?;
-    drop(listening);
     let failure = recorder.failure.take();
     drop(recorder);
     let written = results::write(&args.out, &parameters.ended(&outcome), &outcome.record);
@@ -118,7 +117,9 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         };
         store.save(&engine, &trained)?;
     }
-    // What could be kept is kept; now why the rest could not.
+    // From here on Ctrl-C ends the program at once; everything is kept.
+    drop(listening);
+    // Now why what could not be kept could not.
     failure.map_or(Ok(()), Err)?;
     written?;
     match outcome.ending {

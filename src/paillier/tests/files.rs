@@ -59,7 +59,7 @@ fn ciphertexts_come_back_from_their_file() {
 }
 
 #[test]
-fn a_shape_that_does_not_fit_is_refused_unless_values_share_plaintexts() {
+fn a_shape_that_does_not_fit_is_refused() {
     let read = |shape: Vec<u64>, slots| {
         let container = Container { shape, slots, ..sample_file().to_container(engine()) };
         CiphertextFile::from_container(engine(), key().public_key(), container)
@@ -67,7 +67,12 @@ fn a_shape_that_does_not_fit_is_refused_unless_values_share_plaintexts() {
     assert!(read(vec![6], SlotField::default()).is_ok());
     assert!(read(vec![7], SlotField::default()).is_err());
     assert!(read(vec![u64::MAX, u64::MAX], SlotField::default()).is_err());
-    assert!(read(vec![20, 3], SlotField { slot_bits: 60, slots: 17 }).is_ok());
+    let packed = read(vec![20, 3], SlotField { slot_bits: 60, slots: 17 }).unwrap_err();
+    assert!(packed.to_string().contains("a ciphertext a value"), "{packed}");
+    for empty in [vec![0, 1 << 36], vec![1 << 36, 0], vec![1 << 63, 2], vec![0, 1, 1]] {
+        let container = Container { shape: empty, payload: Vec::new().into(), ..sample_file().to_container(engine()) };
+        assert!(CiphertextFile::from_container(engine(), key().public_key(), container).is_err());
+    }
 }
 
 fn packed(

@@ -3,7 +3,7 @@
 //!
 //! A mask that serves two values shows their difference. Masks are drawn by position, so a peer that goes back, after a
 //! crash or on purpose, may only repeat itself. The record is that of a session, whose masks are bound to its handshake.
-//! It holds the current step or query and, for as long as the session lasts, the rows that were shared once; whatever is
+//! It holds the current step or query and, for as long as the session lasts, the training rows that were shared once; whatever is
 //! older was answered and never comes again.
 
 use std::collections::HashMap;
@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::mask::Phase;
 use crate::protocol::message::{Operation, Place};
+use crate::protocol::schedule::Activity;
 
 /// Digests of blinded values by position.
 #[derive(Default)]
@@ -25,7 +26,7 @@ pub(super) struct ReplayRecord {
 impl ReplayRecord {
     /// Whether these blinded values may be looked at: they are new, or those that this position brought before.
     pub fn admit(&mut self, place: Place, operation: Operation, values: &[Integer]) -> bool {
-        let is_kept = |place: Place| place.phase == Phase::Input;
+        let is_kept = |place: Place| place.phase == Phase::Input && place.step < Activity::query_step(0);
         if !is_kept(place) {
             if place.step < self.step {
                 return false;
@@ -86,6 +87,11 @@ mod tests {
             assert!(record.admit(place(step, Phase::Forward), Operation::Multiply, &integers([1, 2])));
         }
         assert_eq!(record.digests.len(), 2, "memory is bounded");
+        for query in 0..100 {
+            let at = place(Activity::query_step(query), Phase::Input);
+            assert!(record.admit(at, Operation::Refresh, &integers([1, 2])));
+        }
+        assert_eq!(record.digests.len(), 2, "by queries as well");
         assert!(!record.admit(place(98, Phase::Forward), Operation::Multiply, &integers([1, 2])));
         assert!(!record.admit(row, Operation::Refresh, &integers([5, 6])));
         assert!(record.admit(place(2, Phase::Input), Operation::Refresh, &integers([5, 6])));
