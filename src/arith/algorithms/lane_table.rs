@@ -49,14 +49,15 @@ impl<'a> LaneTable<'a> {
             if index == unit {
                 continue;
             }
+            let alone = index == digit * unit;
             let (known, next) = self.entries.split_at_mut(index * group_words);
             let next = &mut next[..group_words];
-            if index % unit == 0 && digit % 2 == 0 {
+            if alone && digit.is_multiple_of(2) {
                 // Squares cost less than products.
                 next.copy_from_slice(&known[of(index / 2)]);
                 kernels.square(next, scratch);
             } else {
-                let factor = if index % unit == 0 { unit } else { digit * unit };
+                let factor = if alone { unit } else { digit * unit };
                 next.copy_from_slice(&known[of(index - factor)]);
                 kernels.product(next, &known[of(factor)], scratch);
             }

@@ -39,6 +39,7 @@ pub(crate) fn multi_power<B: Backend>(
     let layout = bases.residues().layout();
     let per_group = bases.len() / groups;
     let rows = exponents.len() / bases.len();
+    // A backend with one lane always fills it.
     if rows < B::WIDTH {
         return straus_shares::multi_power::<B>(bases, exponents, groups, class);
     }
@@ -123,6 +124,7 @@ impl<B: Backend> Problem<'_, B> {
         left
     }
 
+    /// The results of a group of rows from its accumulators.
     fn finish(&self, accumulators: &[u64]) -> Words {
         let mut result = self.field.group();
         horner(&self.field, accumulators, self.window_bits, result.as_mut_slice(), &mut Scratch::default());

@@ -1,5 +1,5 @@
-//! Products of powers (Straus, "Addition chains of vectors", 1964) of fewer rows than a group has lanes: a lane works on
-//! a share of the bases of a group, for all rows, and the shares' results are multiplied at the end.
+//! Products of powers (Straus, "Addition chains of vectors", 1964) of fewer rows than a group has lanes: a lane works
+//! on a share of the bases of a group, for all rows, and the shares' results are multiplied at the end.
 //!
 //! A few bases have a table together, as in Straus's paper: a product takes in a digit of each. The tables stand
 //! outermost, so that one at a time is in memory; each row and digit position has an accumulator.
@@ -154,7 +154,7 @@ struct Shape {
     class: TimingClass,
 }
 
-/// How the work is cut.
+/// How the work is cut; it follows from the shape and the number of threads.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     /// Shares of the bases of a group, one a lane.
