@@ -7,6 +7,7 @@ mod phases;
 mod pool;
 mod primitives;
 mod step_time;
+mod timing;
 
 use super::collect::{Source, Sources};
 use super::error::ReportError;
@@ -39,7 +40,7 @@ struct Kind {
     draw: fn(&Sources) -> Result<Vec<Chart>, ReportError>,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind {
         title: "Convergence",
         needs: "history.csv with two rows or more (smlp train)",
@@ -84,6 +85,11 @@ const KINDS: [Kind; 9] = [
         title: "Pool level over time",
         needs: "pool.csv (smlp reproduce)",
         draw: |sources| each(&sources.pools, pool::draw),
+    },
+    Kind {
+        title: "Time against secrets",
+        needs: "timing.csv (cargo bench --bench timing_leak)",
+        draw: |sources| each(&sources.timings, timing::draw),
     },
 ];
 
