@@ -10,7 +10,8 @@ use super::output::print;
 
 /// Draw charts and write one self-contained HTML page from what other commands measured.
 ///
-/// Reads history.csv, summary.json, sweep.csv, primitives.csv and pool.csv in the folders and directly below them.
+/// Reads history.csv, summary.json, sweep.csv, primitives.csv, pool.csv, timing.csv and peers.csv in the folders and
+/// directly below them.
 /// Example:
 ///
 ///   smlp report results/xor results/sweep --out results/report

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::ReportError;
 use crate::error::Error;
-use crate::measure::rows::{HistoryRow, PoolRow, PrimitiveRow, SweepRow};
+use crate::measure::rows::{HistoryRow, PeerRow, PoolRow, PrimitiveRow, SweepRow, TimingRow};
 use crate::measure::{CsvRow, Summary, read_rows};
 
 /// The content of one file and the name of the folder that it was found in.
@@ -25,13 +25,22 @@ pub struct Sources {
     pub sweeps: Vec<Source<Vec<SweepRow>>>,
     pub primitives: Vec<Source<Vec<PrimitiveRow>>>,
     pub pools: Vec<Source<Vec<PoolRow>>>,
+    pub timings: Vec<Source<Vec<TimingRow>>>,
+    pub peers: Vec<Source<Vec<PeerRow>>>,
     /// Folder name and file name of each file that was read.
     pub files: Vec<String>,
 }
 
 /// Names of the files that a report is made from.
-pub const FILE_NAMES: [&str; 5] =
-    [Summary::<()>::FILE_NAME, HistoryRow::FILE_NAME, SweepRow::FILE_NAME, PrimitiveRow::FILE_NAME, PoolRow::FILE_NAME];
+pub const FILE_NAMES: [&str; 7] = [
+    Summary::<()>::FILE_NAME,
+    HistoryRow::FILE_NAME,
+    SweepRow::FILE_NAME,
+    PrimitiveRow::FILE_NAME,
+    PoolRow::FILE_NAME,
+    TimingRow::FILE_NAME,
+    PeerRow::FILE_NAME,
+];
 
 impl Sources {
     /// Reads what lies in the folders and in the folders directly below them.
@@ -64,7 +73,9 @@ impl Sources {
         read_into(&mut self.histories, folder, label, files)?;
         read_into(&mut self.sweeps, folder, label, files)?;
         read_into(&mut self.primitives, folder, label, files)?;
-        read_into(&mut self.pools, folder, label, files)
+        read_into(&mut self.pools, folder, label, files)?;
+        read_into(&mut self.timings, folder, label, files)?;
+        read_into(&mut self.peers, folder, label, files)
     }
 }
 

@@ -19,6 +19,9 @@ const RATIO_NOTE: &str = "The reference is GMP as the rug crate builds it, whate
 const SWEEP_NOTE: &str = "Times of a step include the making of its randomness; traffic is of both ways together; a round \
     trip is counted when P1 waits for bytes that it could not have had before its last send.";
 
+const PEERS_NOTE: &str = "One thread and one core each, in turns in one run; every result was decrypted and compared with \
+    plain integers. A column of ratios above 1 says how many times smlp's time the other library takes.";
+
 /// The whole page.
 pub fn page(sources: &Sources, charts: &[Chart], missing: &[Missing]) -> String {
     let mut sections: Vec<(&str, &str, String)> = Vec::new();
@@ -35,6 +38,10 @@ pub fn page(sources: &Sources, charts: &[Chart], missing: &[Missing]) -> String 
     if !sources.primitives.is_empty() {
         let html = titled(&sources.primitives, |rows| tables::primitives(rows)) + &footnote(RATIO_NOTE);
         sections.push(("primitives", "Primitives", html));
+    }
+    if !sources.peers.is_empty() {
+        let html = titled(&sources.peers, |rows| tables::peers(rows)) + &footnote(PEERS_NOTE);
+        sections.push(("peers", "Other libraries", html));
     }
     if !sources.summaries.is_empty() {
         sections.push(("parameters", "Parameters and machine", parameters(sources)));

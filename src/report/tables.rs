@@ -5,7 +5,7 @@ use super::job::{describe_job, parameter_text};
 use super::table::{Column, Table};
 use crate::measure::Summary;
 use crate::measure::machine::MachineFacts;
-use crate::measure::rows::{HistoryRow, PrimitiveRow, SweepRow, SweepStatus};
+use crate::measure::rows::{HistoryRow, PeerRow, PrimitiveRow, SweepRow, SweepStatus};
 use crate::measure::units::{
     format_bytes, format_memory, format_ms, format_ns, format_seconds, format_share, three_digits,
 };
@@ -179,6 +179,27 @@ pub fn primitives(rows: &[PrimitiveRow]) -> Table {
             format_ns(row.min_ns),
             format_ns(row.max_ns),
             or_dash(row.ratio_to_gmp, three_digits),
+        ]);
+    }
+    table
+}
+
+/// A row an operation and a library.
+pub fn peers(rows: &[PeerRow]) -> Table {
+    let mut table = Table::new(&[
+        Column::text("operation"),
+        Column::number("key bits"),
+        Column::text("library"),
+        Column::number("median"),
+        Column::number("times smlp"),
+    ]);
+    for row in rows {
+        table.row([
+            row.operation.clone(),
+            row.key_bits.to_string(),
+            format!("{} {}", row.library, row.version),
+            format_ns(row.median_ns),
+            three_digits(row.times_smlp),
         ]);
     }
     table

@@ -96,6 +96,36 @@ fn pool_row() -> PoolRow {
     PoolRow { producers: 2, seconds: 0.125, level: 99, hits: Some(1), misses: Some(2), key_bits: None }
 }
 
+fn timing_row() -> TimingRow {
+    TimingRow {
+        operation: "decrypt".to_owned(),
+        engine: "ifma".to_owned(),
+        constant_time: "default".to_owned(),
+        key_bits: 1024,
+        samples: 5000,
+        t: -1.25,
+        control: false,
+    }
+}
+
+fn peer_row() -> PeerRow {
+    PeerRow {
+        operation: "decrypt".to_owned(),
+        key_bits: 2048,
+        library: "another".to_owned(),
+        version: "1.5".to_owned(),
+        median_ns: 1e6,
+        times_smlp: 10.5,
+    }
+}
+
+#[test]
+fn times_are_even_below_the_threshold_only() {
+    for (t, flagged) in [(0.0, false), (4.4, false), (-4.4, false), (4.5, true), (-4.5, true), (f64::NAN, true)] {
+        assert_eq!(TimingRow { t, ..timing_row() }.is_flagged(), flagged, "{t}");
+    }
+}
+
 fn assert_header<R: CsvRow + Clone>(row: R, relied_upon: &str) {
     let (_folder, path) = file::<R>();
     write_rows(&path, &[row]).unwrap();
@@ -145,6 +175,8 @@ fn headers_are_those_that_scripts_rely_upon() {
         "operation, engine, timing_class, key_bits, batch, threads, samples, median_ns, min_ns, max_ns, ratio_to_gmp",
     );
     assert_header(pool_row(), "producers, seconds, level");
+    assert_header(timing_row(), "operation, engine, constant_time, key_bits, samples, t, control");
+    assert_header(peer_row(), "operation, key_bits, library, version, median_ns, times_smlp");
 }
 
 #[test]
@@ -154,6 +186,8 @@ fn every_row_comes_back() {
     assert_comes_back(sample_row());
     assert_comes_back(primitive_row());
     assert_comes_back(pool_row());
+    assert_comes_back(timing_row());
+    assert_comes_back(peer_row());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use rug::Integer;
 
-use crate::arith::{Engine, EngineOptions};
+use crate::arith::{Engine, EngineError, EngineKind, EngineOptions};
 use crate::data::{DataSpec, Scaler, split};
 use crate::error::Error;
 use crate::fixed::FixedPoint;
@@ -83,7 +83,7 @@ pub(crate) struct TestRun {
     pub config: JobConfig,
     pub features: Vec<i64>,
     pub labels: Vec<u32>,
-    pub threads: usize,
+    pub engine: &'static Engine,
     pub seed: u64,
     pub faults: Faults,
 }
@@ -105,6 +105,22 @@ pub(crate) fn engine(threads: usize) -> &'static Engine {
     static ENGINES: [OnceLock<Engine>; 2] = [OnceLock::new(), OnceLock::new()];
     ENGINES[threads - 1].get_or_init(|| {
         Engine::new(&EngineOptions { threads, ..EngineOptions::from_env().unwrap() }).expect("an engine")
+    })
+}
+
+/// One engine of each kind that runs here, of two threads; says which kinds do not.
+pub(crate) fn engines() -> &'static [Engine] {
+    static ENGINES: OnceLock<Vec<Engine>> = OnceLock::new();
+    ENGINES.get_or_init(|| {
+        let kinds = EngineKind::ALL.into_iter().filter(|kind| *kind != EngineKind::Auto);
+        let engine = |kind| match Engine::new(&EngineOptions { kind, threads: 2, ..EngineOptions::default() }) {
+            Err(error @ EngineError::Unavailable { .. }) => {
+                eprintln!("NOT RUN: {error}");
+                None
+            }
+            engine => Some(engine.expect("an engine that is available gives the known answers")),
+        };
+        kinds.filter_map(engine).collect()
     })
 }
 
@@ -154,7 +170,7 @@ impl TestRun {
             features: features[..rows * columns].to_vec(),
             labels: parts.train.labels[..rows].to_vec(),
             config,
-            threads: 2,
+            engine: engine(2),
             seed: 1,
             faults: Faults::default(),
         }
@@ -200,7 +216,7 @@ impl TestRun {
     }
 
     fn servers(&self, masks: &MaskKey) -> Result<(CloudWitness, Vec<Message>, Vec<Randomized>), Error> {
-        let (engine, key) = (engine(self.threads), server_key());
+        let (engine, key) = (self.engine, server_key());
         let (cloud_end, key_end) = Channel::local_pair();
         let activities = self.activities();
         std::thread::scope(|scope| {
@@ -246,8 +262,13 @@ fn encrypt(engine: &Engine, values: &[i64]) -> Ciphertexts {
     server_key().encrypt_many(engine, &values, &mut SecureRng::from_os()).unwrap()
 }
 
-/// Opens ciphertexts under P2's key.
+/// Opens ciphertexts of the usual engine under P2's key.
 pub(super) fn open(ciphertexts: &Ciphertexts) -> Vec<Integer> {
-    let values = server_key().decrypt_many(engine(2), ciphertexts).unwrap();
+    open_on(engine(2), ciphertexts)
+}
+
+/// Opens ciphertexts that this kind of engine made.
+pub(super) fn open_on(engine: &Engine, ciphertexts: &Ciphertexts) -> Vec<Integer> {
+    let values = server_key().decrypt_many(engine, ciphertexts).unwrap();
     values.iter().map(|value| Integer::clone(value)).collect()
 }

@@ -1,10 +1,14 @@
 //! A run equals its integer twin bit for bit: sums, gates, activations, errors, losses and weights of every step.
 
-use super::test_run::{Record, TestRun, open};
-
 use rug::Integer;
 
-fn assert_equal(record: &Record, what: &str) {
+use crate::arith::Engine;
+use crate::paillier::Ciphertexts;
+
+use super::test_run::{Record, TestRun, engine, engines, open_on};
+
+fn assert_equal(record: &Record, engine: &Engine, what: &str) {
+    let open = |ciphertexts: &Ciphertexts| open_on(engine, ciphertexts);
     assert_eq!(record.cloud.steps.len(), record.twin.len());
     let mut loss_sum = Integer::new();
     for (number, (secure, twin)) in record.cloud.steps.iter().zip(&record.twin).enumerate() {
@@ -35,28 +39,47 @@ fn assert_equal(record: &Record, what: &str) {
     }
 }
 
-fn check(run: TestRun, what: &str) {
-    assert_equal(&run.record(), what);
+fn check(run: TestRun, what: &str) -> Record {
+    let record = run.record();
+    assert_equal(&record, run.engine, what);
+    record
 }
 
 #[test]
 fn xor_on_one_and_two_threads() {
     for threads in [1, 2] {
-        check(TestRun { threads, ..TestRun::on("xor", "2,4,2", 4, 10, 4) }, "xor");
+        check(TestRun { engine: engine(threads), ..TestRun::on("xor", "2,4,2", 4, 10, 4) }, "xor");
     }
 }
 
 #[test]
 fn parity_on_one_and_two_threads() {
     for threads in [1, 2] {
-        check(TestRun { threads, seed: 2, ..TestRun::on("parity:4", "4,5,2", 5, 12, 3) }, "parity:4");
+        check(TestRun { engine: engine(threads), seed: 2, ..TestRun::on("parity:4", "4,5,2", 5, 12, 3) }, "parity:4");
     }
 }
 
 #[test]
 fn breast_cancer_on_one_and_two_threads() {
     for threads in [1, 2] {
-        check(TestRun { threads, seed: 3, ..TestRun::on("breast_cancer", "30,4,2", 4, 12, 3) }, "breast_cancer");
+        check(
+            TestRun { engine: engine(threads), seed: 3, ..TestRun::on("breast_cancer", "30,4,2", 4, 12, 3) },
+            "breast_cancer",
+        );
+    }
+}
+
+#[test]
+fn every_engine_trains_the_same_model() {
+    for (data, layers, batch_rows, rows, steps) in [("xor", "2,4,2", 4, 8, 3), ("breast_cancer", "30,3,2", 3, 6, 2)] {
+        let trained = engines().iter().map(|engine| {
+            let run = TestRun { engine, seed: 6, ..TestRun::on(data, layers, batch_rows, rows, steps) };
+            let record = check(run, &format!("{data} on {}", engine.kind()));
+            let model = &record.cloud.steps.last().unwrap().model;
+            model.weights.iter().chain(&model.biases).map(|part| open_on(engine, part)).collect::<Vec<Vec<Integer>>>()
+        });
+        let models: Vec<_> = trained.collect();
+        assert!(models.iter().all(|model| *model == models[0]), "{data}: the engines' models differ");
     }
 }
 

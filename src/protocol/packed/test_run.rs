@@ -137,7 +137,7 @@ pub(super) fn record_with(mut run: TestRun, fault: Option<Fault>) -> Record {
 }
 
 fn servers(run: &TestRun, masks: MaskKey, fault: Option<Fault>) -> Result<(Witness, Witness, Vec<Traffic>), Error> {
-    let (engine, key) = (engine(run.threads), server_key());
+    let (engine, key) = (run.engine, server_key());
     let (cloud_end, key_end) = Channel::local_pair();
     let activities = run.activities();
     std::thread::scope(|scope| {
@@ -182,7 +182,7 @@ pub(super) fn encrypted_rows(run: &TestRun) -> Result<(Ciphertexts, Ciphertexts)
     let plan = &run.config.plan;
     let targets = one_hot(&run.labels, plan.layers.outputs(), plan.fixed.one());
     let encrypt = |layout: InputLayout, values: &[i64]| {
-        server_key().encrypt_many(engine(2), &layout.pack(values), &mut SecureRng::from_os())
+        server_key().encrypt_many(run.engine, &layout.pack(values), &mut SecureRng::from_os())
     };
     let features = encrypt(InputLayout::features(&run.config)?, &run.features)?;
     Ok((features, encrypt(InputLayout::targets(&run.config)?, &targets)?))

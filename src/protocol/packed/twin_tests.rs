@@ -3,7 +3,7 @@
 
 use rug::Integer;
 
-use crate::protocol::element::TestRun;
+use crate::protocol::element::{TestRun, engine, engines};
 
 use super::share::Share;
 use super::test_run::{Record, opened, record};
@@ -41,7 +41,7 @@ fn check(run: TestRun, what: &str) -> Record {
 #[test]
 fn xor_on_one_and_two_threads() {
     for threads in [1, 2] {
-        check(TestRun { threads, ..TestRun::on("xor", "2,4,2", 4, 10, 3) }, "xor");
+        check(TestRun { engine: engine(threads), ..TestRun::on("xor", "2,4,2", 4, 10, 3) }, "xor");
     }
 }
 
@@ -60,6 +60,21 @@ fn breast_cancer_takes_few_round_trips() {
 #[test]
 fn digits() {
     check(TestRun { seed: 4, ..TestRun::on("digits", "64,32,10", 3, 8, 3) }, "digits");
+}
+
+#[test]
+fn every_engine_trains_the_same_model() {
+    for (data, layers, batch_rows, rows, steps) in [("xor", "2,4,2", 4, 8, 3), ("breast_cancer", "30,4,2", 4, 8, 2)] {
+        let trained = engines().iter().map(|engine| {
+            let run = TestRun { engine, seed: 6, ..TestRun::on(data, layers, batch_rows, rows, steps) };
+            let record = check(run, &format!("{data} on {}", engine.kind()));
+            let [cloud, key] = [&record.cloud, &record.key].map(|server| &server.steps.last().unwrap().model);
+            let [cloud, key] = [cloud, key].map(|model| [&model.weights[..], &model.biases].concat());
+            cloud.iter().zip(&key).map(|(cloud, key)| opened(cloud, key)).collect::<Vec<Vec<Integer>>>()
+        });
+        let models: Vec<_> = trained.collect();
+        assert!(models.iter().all(|model| *model == models[0]), "{data}: the engines' models differ");
+    }
 }
 
 #[test]

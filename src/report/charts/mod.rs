@@ -8,6 +8,7 @@ mod pool;
 mod primitives;
 mod protocols;
 mod step_time;
+mod timing;
 
 use super::collect::{Source, Sources};
 use super::error::ReportError;
@@ -90,6 +91,11 @@ const KINDS: [Kind; 10] = [
         title: "Pool level over time",
         needs: "pool.csv (smlp reproduce)",
         draw: |sources| each(&sources.pools, pool::draw),
+    },
+    Kind {
+        title: "Time against secrets",
+        needs: "timing.csv (cargo bench --bench timing_leak)",
+        draw: |sources| each(&sources.timings, timing::draw),
     },
 ];
 

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::measure::Summary;
 use crate::measure::machine::MachineFacts;
-use crate::measure::rows::{HistoryRow, PoolRow, PrimitiveRow, SweepKey, SweepOutcome, SweepRow, SweepStatus};
+use crate::measure::rows::{
+    HistoryRow, PeerRow, PoolRow, PrimitiveRow, SweepKey, SweepOutcome, SweepRow, SweepStatus, TimingRow,
+};
 
 pub const ENGINES: [(&str, f64); 3] = [("gmp", 1.0), ("ifma", 9.3), ("gpu", 88.0)];
 pub const KINDS: [(&str, &str, &str, f64); 5] = [
@@ -126,6 +128,31 @@ pub fn sweep(key_lengths: &[u32], widths: &[u64], kinds: &[(&str, &str, &str, f6
         }
     }
     rows
+}
+
+pub fn timing() -> Vec<TimingRow> {
+    let row = |operation: &str, t: f64, control| TimingRow {
+        operation: operation.to_owned(),
+        engine: "ifma".to_owned(),
+        constant_time: "default".to_owned(),
+        key_bits: 1024,
+        samples: 5000,
+        t,
+        control,
+    };
+    vec![row("decrypt", -1.25, false), row("secret_power", 6.5, false), row("public_power", 712.0, true)]
+}
+
+pub fn peers() -> Vec<PeerRow> {
+    let row = |library: &str, times_smlp| PeerRow {
+        operation: "decrypt".to_owned(),
+        key_bits: 2048,
+        library: library.to_owned(),
+        version: "1.5".to_owned(),
+        median_ns: 1e6,
+        times_smlp,
+    };
+    vec![row("smlp", 1.0), row("another <library>", 10.5)]
 }
 
 pub fn pool() -> Vec<PoolRow> {

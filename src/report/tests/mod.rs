@@ -5,7 +5,7 @@ mod figures;
 use std::fs;
 use std::path::Path;
 
-use figures::{ENGINES, KINDS, history, pool, primitives, summary, sweep};
+use figures::{ENGINES, KINDS, history, peers, pool, primitives, summary, sweep, timing};
 
 use super::*;
 use crate::measure::rows::{PoolRow, SweepOutcome, SweepStatus};
@@ -48,10 +48,20 @@ fn everything_is_found_drawn_and_named() {
     write(&input, &primitives(&[1024, 2048, 3072], &ENGINES[..2], &[1, 64]));
     write(&input, &sweep(&[1024, 2048], &[4, 8, 16], &KINDS));
     write(&input, &pool());
+    write(&input, &timing());
+    write(&input, &peers());
     let (summary, page) = report(folder.path());
 
     assert_eq!(summary.charts_missing, Vec::<String>::new());
-    let read = ["in/sweep.csv", "in/primitives.csv", "in/pool.csv", "in/train/summary.json", "in/train/history.csv"];
+    let read = [
+        "in/sweep.csv",
+        "in/primitives.csv",
+        "in/pool.csv",
+        "in/timing.csv",
+        "in/peers.csv",
+        "in/train/summary.json",
+        "in/train/history.csv",
+    ];
     assert_eq!(summary.files_read, read);
     assert_texts(
         &chart(&summary, "convergence"),
@@ -67,6 +77,7 @@ fn everything_is_found_drawn_and_named() {
         &["with CRT (decrypt), gmp", "Time of one decryption (log scale)"],
     );
     assert_texts(&chart(&summary, "pool_level"), &["0 producers", "1 producer", "2 producers", "Time (s)"]);
+    assert_texts(&chart(&summary, "timing_leak"), &["decrypt, ifma, default, 1024 bits", "712", "|t| = 4.5"]);
     assert_texts(&chart(&summary, "step_phases"), &["backward", "relu", "40 ms", "Time of a step"]);
     // Both engines were measured with both protocols, dgk with one alone.
     assert_texts(&chart(&summary, "protocols_1"), &["element", "packed", "2048-bit keys", "×300", "×100", "100 MB"]);
@@ -83,7 +94,15 @@ fn everything_is_found_drawn_and_named() {
         &chart(&summary, "batch_size"),
         &["decrypt, gmp", "Batch (operations submitted together) (log scale)"],
     );
-    for stands in ["Some CPU", "0123abcd", "30-16-2", "96.5 %", "yes, bit for bit", "GMP as the rug crate builds it"] {
+    for stands in [
+        "Some CPU",
+        "0123abcd",
+        "30-16-2",
+        "96.5 %",
+        "yes, bit for bit",
+        "another &lt;library&gt; 1.5",
+        "GMP as the rug crate builds it",
+    ] {
         assert!(page.contains(stands), "{stands}");
     }
 }
