@@ -41,7 +41,7 @@ struct Kind {
     draw: fn(&Sources) -> Result<Vec<Chart>, ReportError>,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind {
         title: "Convergence",
         needs: "history.csv with two rows or more (smlp train)",
