@@ -2,14 +2,18 @@
 
 use std::fmt;
 use std::iter::repeat_n;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
+use rug::Integer;
 
 use super::backend::gmp::constant;
+use super::backend::words::Words;
 use super::batch::Batch;
 use super::engine::Engine;
 use super::error::EngineError;
 use super::modulus::{Moduli, Modulus};
+use super::options::EngineKind;
 use super::shape::refuse;
 use crate::secret::{SecretInteger, SecretLimbs};
 
@@ -21,7 +25,38 @@ pub struct Crt {
     q_squared: Modulus,
     n_squared: Modulus,
     roots: Garner,
-    squares: Garner,
+    squares: Arc<Idempotents>,
+}
+
+/// The numbers that are 1 modulo one and 0 modulo the other of two coprime moduli: x = x_p a + x_q b mod p q.
+struct Idempotents {
+    factors: [SecretLimbs; 2],
+    /// The factors as the engines that have needed them take them.
+    forms: Mutex<Vec<(EngineKind, Arc<Words>)>>,
+}
+
+impl Idempotents {
+    /// None if the moduli share a factor.
+    fn new(p: &[u64], q: &[u64]) -> Option<Idempotents> {
+        let (p, q) = (SecretLimbs::new(p.to_vec()), SecretLimbs::new(q.to_vec()));
+        let factor = |own: &SecretLimbs, other: &SecretLimbs| {
+            let inverse: Option<SecretLimbs> = constant::invert_mod(&constant::rem(other, own), own).into();
+            Some(constant::mul(other, &inverse?))
+        };
+        Some(Idempotents { factors: [factor(&p, &q)?, factor(&q, &p)?], forms: Mutex::default() })
+    }
+
+    /// The factors modulo `modulus`, which is always the same.
+    fn form(&self, engine: &Engine, modulus: &Modulus) -> Arc<Words> {
+        // A poisoned lock is taken over: entries are whole before they are pushed.
+        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, form)) = forms.iter().find(|(kind, _)| *kind == engine.kind()) {
+            return form.clone();
+        }
+        let form = Arc::new(engine.combination(modulus, self.factors.each_ref()));
+        forms.push((engine.kind(), form.clone()));
+        form
+    }
 }
 
 /// Garner's formula for two coprime moduli: x = x_q + q ((x_p - x_q) q^-1 mod p).
@@ -63,11 +98,11 @@ impl Crt {
         let (p_squared, q_squared) = (Modulus::secret_square_of(p), Modulus::secret_square_of(q));
         let n_squared = Modulus::square_of(&constant::mul(p, q).to_integer());
         let roots = p_squared.root_limbs().zip(q_squared.root_limbs()).and_then(|(p, q)| Garner::new(p, q));
-        let squares = Garner::new(p_squared.limbs(), q_squared.limbs());
+        let squares = Idempotents::new(p_squared.limbs(), q_squared.limbs());
         let (Some(roots), Some(squares)) = (roots, squares) else {
             return Err(EngineError::Factors { reason: "the factors share a factor" });
         };
-        Ok(Crt { p_squared, q_squared, n_squared, roots, squares })
+        Ok(Crt { p_squared, q_squared, n_squared, roots, squares: Arc::new(squares) })
     }
 
     /// p^2 and q^2.
@@ -92,18 +127,22 @@ impl Crt {
         Ok(engine.load_limbs(&self.halves(batch.len()), &twice, 2 * batch.len()))
     }
 
-    /// 2k residues, first all modulo p^2, then all modulo q^2, to k modulo n^2.
+    /// 2k residues, first all modulo p^2, then all modulo q^2, to k modulo n^2, for p and q of one length.
     ///
     /// # Errors
-    /// [`EngineError::Shape`] for residues of other moduli.
+    /// [`EngineError::Shape`] for residues of other moduli, or factors of different lengths.
     pub fn join(&self, engine: &Engine, halves: &Batch) -> Result<Batch, EngineError> {
-        let joined = self.map_halves(engine, halves, |mod_p, mod_q| self.squares.join(&mod_p, &mod_q))?;
-        let width = self.n_squared.limbs().len();
-        let mut numbers = SecretLimbs::zero(joined.len() * width);
-        for (number, out) in joined.iter().zip(numbers.as_mut_slice().chunks_exact_mut(width)) {
-            out.copy_from_slice(constant::resize(number, width).as_slice());
+        // Two factors of b bits: p^2 and q^2 are below 2^2b, which is at most 4 n.
+        let [p_bits, q_bits] =
+            [&self.p_squared, &self.q_squared].map(|square| square.root().map(Integer::significant_bits));
+        if p_bits != q_bits {
+            return refuse("residues to join whose factors differ in length".to_owned());
         }
-        Ok(engine.load_limbs(&Moduli::from(&self.n_squared), &numbers, joined.len()))
+        let len = self.joined_len(halves)?;
+        let numbers = engine.store_limbs(halves);
+        let (mod_p, mod_q) = numbers.as_slice().split_at(len * self.half_width());
+        let factors = self.squares.form(engine, &self.n_squared);
+        Ok(engine.load_combination(&self.n_squared, [mod_p, mod_q], &factors, len))
     }
 
     /// For 2k `halves` that are 1 modulo p and q, the k numbers in [0, n) that are (x - 1)/p * scale.0 modulo p and
@@ -132,10 +171,7 @@ impl Crt {
         halves: &Batch,
         join: impl Fn(SecretLimbs, SecretLimbs) -> SecretLimbs + Sync,
     ) -> Result<Vec<SecretLimbs>, EngineError> {
-        let len = halves.len() / 2;
-        if *halves.moduli() != self.halves(len) {
-            return refuse("residues to join that are not half modulo p^2 and half modulo q^2".to_owned());
-        }
+        let len = self.joined_len(halves)?;
         let width = self.half_width();
         let numbers = engine.store_limbs(halves);
         let (mod_p, mod_q) = numbers.as_slice().split_at(len * width);
@@ -144,9 +180,19 @@ impl Crt {
         Ok(engine.install(|| pairs.map(|(mod_p, mod_q)| join(own(mod_p), own(mod_q))).collect()))
     }
 
+    /// Half the length of a batch of halves.
+    fn joined_len(&self, halves: &Batch) -> Result<usize, EngineError> {
+        let len = halves.len() / 2;
+        if *halves.moduli() == self.halves(len) {
+            Ok(len)
+        } else {
+            refuse("residues to join that are not half modulo p^2 and half modulo q^2".to_owned())
+        }
+    }
+
     /// Limbs of a residue in a batch of halves: those of the wider modulus.
     fn half_width(&self) -> usize {
-        self.squares.p.len().max(self.squares.q.len())
+        self.p_squared.limbs().len().max(self.q_squared.limbs().len())
     }
 
     fn halves(&self, len: usize) -> Moduli {

@@ -6,6 +6,7 @@ use super::backend::Backend;
 use super::backend::gmp::Gmp;
 #[cfg(target_arch = "x86_64")]
 use super::backend::ifma::Ifma;
+use super::backend::words::Words;
 use super::batch::Batch;
 use super::error::EngineError;
 use super::exponents::{Exponents, TimingClass};
@@ -23,6 +24,12 @@ pub(super) trait Operations: Sync {
     fn run(&self, job: &Job, constant_time: ConstantTime) -> Result<Batch, EngineError>;
     /// See [`convert::load`].
     fn load(&self, moduli: &Moduli, numbers: &[u64], len: usize) -> Batch;
+    /// See [`convert::load_one_plus`].
+    fn load_one_plus(&self, modulus: &Modulus, numbers: &[u64], len: usize) -> Batch;
+    /// See [`Backend::combination`].
+    fn combination(&self, modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words;
+    /// See [`convert::load_combination`].
+    fn load_combination(&self, modulus: &Modulus, numbers: [&[u64]; 2], factors: &Words, len: usize) -> Batch;
     /// See [`convert::store`].
     fn store(&self, batch: &Batch) -> SecretLimbs;
     /// See [`comb::build`].
@@ -106,6 +113,18 @@ impl<B: Backend> Operations for B {
 
     fn load(&self, moduli: &Moduli, numbers: &[u64], len: usize) -> Batch {
         convert::load::<B>(moduli, numbers, len)
+    }
+
+    fn load_one_plus(&self, modulus: &Modulus, numbers: &[u64], len: usize) -> Batch {
+        convert::load_one_plus::<B>(modulus, numbers, len)
+    }
+
+    fn combination(&self, modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
+        B::combination(modulus, factors)
+    }
+
+    fn load_combination(&self, modulus: &Modulus, numbers: [&[u64]; 2], factors: &Words, len: usize) -> Batch {
+        convert::load_combination::<B>(modulus, numbers, factors.as_slice(), len)
     }
 
     fn store(&self, batch: &Batch) -> SecretLimbs {

@@ -10,6 +10,7 @@ use subtle::Choice;
 
 use super::algorithms::comb::FixedBase;
 use super::backend::gmp::constant;
+use super::backend::words::Words;
 use super::batch::Batch;
 use super::dispatch::{self, Chosen, Operations};
 use super::error::EngineError;
@@ -107,9 +108,10 @@ impl Engine {
     pub fn load_one_plus(&self, modulus: &Modulus, values: &[Integer]) -> Batch {
         let root = modulus.root_limbs().expect("one plus a multiple of the root needs the root");
         let root = SecretLimbs::new(root.to_vec());
-        let moduli = Moduli::from(modulus);
-        let width = modulus.limbs().len();
-        self.load_rows(&moduli, values.len(), |index, row| one_plus_into(&values[index], &root, row), width)
+        let negation = Negation::new(&root);
+        let fill = |index: usize, row: &mut [u64]| plaintext_into(&values[index], &root, &negation, row);
+        let numbers = self.rows(values.len(), fill, negation.0.len());
+        self.install(|| self.0.backend.load_one_plus(modulus, numbers.as_slice(), values.len()))
     }
 
     /// The residues as integers in [0, modulus).
@@ -210,11 +212,33 @@ impl Engine {
         self.install(|| self.0.backend.store(batch))
     }
 
+    /// What joins two batches by [`Engine::load_combination`] on this engine.
+    pub(crate) fn combination(&self, modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
+        self.0.backend.combination(modulus, factors)
+    }
+
+    /// x a + y b modulo the square `modulus` for `len` numbers x and as many y, below four times the root and no wider in
+    /// limbs, and the factors a and b of [`Engine::combination`].
+    pub(crate) fn load_combination(
+        &self,
+        modulus: &Modulus,
+        numbers: [&[u64]; 2],
+        factors: &Words,
+        len: usize,
+    ) -> Batch {
+        self.install(|| self.0.backend.load_combination(modulus, numbers, factors, len))
+    }
+
     fn load_rows(&self, moduli: &Moduli, len: usize, fill: impl Fn(usize, &mut [u64]) + Sync, width: usize) -> Batch {
+        self.load_limbs(moduli, &self.rows(len, fill, width), len)
+    }
+
+    /// `len` numbers of one width.
+    fn rows(&self, len: usize, fill: impl Fn(usize, &mut [u64]) + Sync, width: usize) -> SecretLimbs {
         let mut numbers = SecretLimbs::zero(len * width);
         let rows = numbers.as_mut_slice().par_chunks_mut(width.max(1)).enumerate();
         self.install(|| rows.for_each(|(index, row)| fill(index, row)));
-        self.load_limbs(moduli, &numbers, len)
+        numbers
     }
 
     fn run(&self, job: Job) -> Result<Batch, EngineError> {
@@ -232,12 +256,37 @@ fn reduce_into(value: &Integer, modulus: &Modulus, out: &mut [u64]) {
     }
 }
 
-/// 1 + root * value mod root^2. Time depends on the length of the value in limbs only.
-fn one_plus_into(value: &Integer, root: &SecretLimbs, out: &mut [u64]) {
-    let width = value.significant_digits::<u64>().max(root.len());
-    let magnitude = constant::rem(&SecretLimbs::from_integer(&value.as_abs(), width), root);
-    let opposite = constant::sub_mod(&SecretLimbs::zero(root.len()), &magnitude, root);
-    let residue = constant::conditional_select(&magnitude, &opposite, Choice::from(u8::from(value.is_negative())));
-    let one_plus = constant::add(&constant::mul(root, &residue), &SecretLimbs::new(vec![1]));
-    out.copy_from_slice(constant::resize(&one_plus, out.len()).as_slice());
+/// The smallest multiple of a root that no number of the root's limbs exceeds, in one limb more: a number subtracted
+/// from it is its opposite modulo the root, without a comparison.
+struct Negation(SecretLimbs);
+
+impl Negation {
+    fn new(root: &SecretLimbs) -> Negation {
+        let mut power = SecretLimbs::zero(root.len() + 1);
+        power.as_mut_slice()[root.len()] = 1;
+        // An odd root above one divides no power of two, so that this is above the power by 1 to root - 1.
+        let above = constant::sub_mod(&SecretLimbs::zero(root.len()), &constant::rem(&power, root), root);
+        power.as_mut_slice()[..root.len()].copy_from_slice(above.as_slice());
+        Negation(power)
+    }
+}
+
+/// A number that is `value` modulo the root. Time depends on the length of the value in limbs only.
+fn plaintext_into(value: &Integer, root: &SecretLimbs, negation: &Negation, out: &mut [u64]) {
+    let width = value.significant_digits::<u64>();
+    if width > root.len() {
+        let magnitude = constant::rem(&SecretLimbs::from_integer(&value.as_abs(), width), root);
+        out[..root.len()].copy_from_slice(magnitude.as_slice());
+    } else {
+        value.write_digits(&mut out[..root.len()], Order::Lsf);
+    }
+    // Where the value is negative the complement of the magnitude, one, and the multiple of the root.
+    let negative = u64::from(value.is_negative());
+    let mask = std::hint::black_box(negative.wrapping_neg());
+    let mut carry = negative;
+    for (out, limb) in out.iter_mut().zip(negation.0.as_slice()) {
+        let (sum, over) = (*out ^ mask).overflowing_add(limb & mask);
+        let (sum, over_too) = sum.overflowing_add(carry);
+        (*out, carry) = (sum, u64::from(over) | u64::from(over_too));
+    }
 }

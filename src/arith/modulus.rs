@@ -136,6 +136,11 @@ impl Modulus {
         }))
     }
 
+    /// The root as a modulus of no special form, as secret as this one.
+    pub(crate) fn plain_root(&self) -> Option<Modulus> {
+        self.root().map(|root| Self::new(SecretInteger::new(root.clone()), None, self.is_secret()))
+    }
+
     /// The modulus itself.
     pub fn value(&self) -> &Integer {
         &self.0.value

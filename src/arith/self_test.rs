@@ -69,6 +69,7 @@ mod tests {
     use super::*;
     use crate::arith::FixedBase;
     use crate::arith::backend::gmp::Gmp;
+    use crate::arith::backend::words::Words;
     use crate::arith::dispatch;
     use crate::arith::options::EngineKind;
 
@@ -93,6 +94,18 @@ mod tests {
 
         fn load(&self, moduli: &Moduli, numbers: &[u64], len: usize) -> Batch {
             Gmp.load(moduli, numbers, len)
+        }
+
+        fn load_one_plus(&self, modulus: &Modulus, numbers: &[u64], len: usize) -> Batch {
+            Gmp.load_one_plus(modulus, numbers, len)
+        }
+
+        fn combination(&self, modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
+            Gmp.combination(modulus, factors)
+        }
+
+        fn load_combination(&self, modulus: &Modulus, numbers: [&[u64]; 2], factors: &Words, len: usize) -> Batch {
+            Gmp.load_combination(modulus, numbers, factors, len)
         }
 
         fn store(&self, batch: &Batch) -> SecretLimbs {

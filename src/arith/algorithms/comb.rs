@@ -4,15 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use rug::Integer;
 
 use super::map_groups;
-use super::table::{Digits, Field, digit, digit_count};
+use super::table::{Digits, Field, digit, digit_count, power as power_of};
+use crate::arith::backend::gmp::constant;
 use crate::arith::backend::residues::Layout;
 use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
 use crate::arith::modulus::{Moduli, Modulus};
+use crate::secret::SecretLimbs;
 
 /// A fixed-base table, shared by its clones and wiped when the last one drops; see
 /// [`Engine::fixed_base`](crate::arith::Engine::fixed_base).
@@ -26,6 +29,8 @@ struct Inner {
     window_bits: u32,
     /// For each digit position i the rows base^(d 2^(w i)), in the disguise of [`super::table`].
     rows: Words,
+    /// Whether the rows are prepared for [`Kernels::comb_step`].
+    prepared: bool,
     /// What a product of c rows starts from, for each c from zero to the number of positions.
     starts: Vec<Words>,
 }
@@ -68,20 +73,62 @@ pub(crate) fn build<B: Backend>(modulus: &Modulus, base: &[u64], max_bits: u32, 
     let class = if modulus.is_secret() { TimingClass::Constant } else { TimingClass::Vartime };
     let field = Field::<B>::new(&moduli, layout, class);
     let positions = digit_count(max_bits, window_bits);
-    let (bases, starts) =
-        rayon::join(|| position_bases(&field, base, positions, window_bits), || starts(&field, positions));
+    let position_bases = |field: &Field<'_, B>, base: &[u64]| position_bases(field, base, positions, window_bits);
+    let ((bases, starts), inverse) = rayon::join(
+        || rayon::join(|| position_bases(&field, base), || starts(&field, positions)),
+        || Inverse::new::<B>(modulus, base).filter(|_| (1..=B::COMB_ROWS).contains(&positions)),
+    );
 
     let tables_words = (B::WIDTH * layout.limbs) << window_bits;
     let mut rows = Words::secret(positions.div_ceil(B::WIDTH) * tables_words);
     let disguise = field.disguise(&mut Scratch::default());
-    rows.as_mut_slice()
-        .par_chunks_mut(tables_words)
-        .zip(&bases)
-        .for_each_init(Scratch::default, |scratch, (tables, bases)| {
+    let tables = rows.as_mut_slice().par_chunks_mut(tables_words).zip(&bases);
+    if let Some(inverse) = &inverse {
+        let roots = Field::<B>::new(&inverse.root, B::layout(&inverse.root), class);
+        let inverse_bases = position_bases(&roots, inverse.base.as_slice());
+        let inverse_disguise = roots.load_in_every_lane(inverse.disguise.as_slice(), &mut Scratch::default());
+        tables.zip(&inverse_bases).for_each_init(Scratch::default, |scratch, ((tables, bases), inverse_bases)| {
+            let (mut power, mut inverse) = (disguise.clone(), inverse_disguise.clone());
+            let mut prepared = field.group();
+            for row in 0..1 << window_bits {
+                if row > 0 {
+                    field.kernels.product(power.as_mut_slice(), bases.as_slice(), scratch);
+                    roots.kernels.product(inverse.as_mut_slice(), inverse_bases.as_slice(), scratch);
+                }
+                prepared.as_mut_slice().copy_from_slice(power.as_slice());
+                field.kernels.comb_row(prepared.as_mut_slice(), inverse.as_slice(), scratch);
+                field.kernels.spread(prepared.as_slice(), tables, row);
+            }
+        });
+    } else {
+        tables.for_each_init(Scratch::default, |scratch, (tables, bases)| {
             field.fill_tables(bases.as_slice(), disguise.as_slice(), tables, scratch)
         });
+    }
     drop(field);
-    FixedBase(Arc::new(Inner { moduli, layout, max_bits, window_bits, rows, starts }))
+    let prepared = inverse.is_some();
+    FixedBase(Arc::new(Inner { moduli, layout, max_bits, window_bits, rows, prepared, starts }))
+}
+
+/// What the inverses of rows modulo the root are made of.
+struct Inverse {
+    root: Moduli,
+    base: SecretLimbs,
+    disguise: SecretLimbs,
+}
+
+impl Inverse {
+    /// None if the backend prepares no rows for products, the modulus is not a square with a known root, or the base is
+    /// not invertible. Whether it is shows in the time.
+    fn new<B: Backend>(modulus: &Modulus, base: &[u64]) -> Option<Inverse> {
+        let root = modulus.plain_root().filter(|_| B::COMB_ROWS > 0)?;
+        let limbs = SecretLimbs::new(root.limbs().to_vec());
+        let reduced = constant::rem(&SecretLimbs::new(base.to_vec()), &limbs);
+        let base = constant::invert_mod(&reduced, &limbs).into_option()?;
+        // The disguise of a row is 2^-k, k the length of the modulus.
+        let disguise = power_of(&root, &Integer::from(2), u64::from(modulus.bits()));
+        Some(Inverse { root: Moduli::from(&root), base, disguise })
+    }
 }
 
 /// base^(2^(w i)) for each digit position i, a position a lane.
@@ -123,6 +170,7 @@ pub(crate) fn power<B: Backend>(table: &FixedBase, exponents: &Exponents, class:
     map_groups::<B>(table.0.moduli.clone(), layout, len, class, |kernels, first, out, scratch| {
         out.copy_from_slice(start);
         let mut entry = Words::secret(layout.group_words());
+        let mut sum = Words::secret(if table.0.prepared { layout.group_words() / 2 } else { 0 });
         let at = |position: usize| {
             move |lane: usize| digit(exponents.limbs((first + lane).min(len - 1)), position, window_bits)
         };
@@ -132,13 +180,20 @@ pub(crate) fn power<B: Backend>(table: &FixedBase, exponents: &Exponents, class:
         digits.fill(at(0));
         while let Some((position, rows)) = tables.next() {
             kernels.look_up(entry.as_mut_slice(), rows, digits.as_slice());
-            match tables.peek() {
-                Some((_, next)) => {
-                    digits.fill(at(position + 1));
-                    kernels.product_ahead(out, entry.as_slice(), next, digits.as_slice(), scratch);
-                }
-                None => kernels.product(out, entry.as_slice(), scratch),
+            let next = tables.peek().map(|(_, next)| {
+                digits.fill(at(position + 1));
+                (*next, digits.as_slice())
+            });
+            if table.0.prepared {
+                kernels.comb_step(out, sum.as_mut_slice(), entry.as_slice(), next, scratch);
+            } else if let Some((next, digits)) = next {
+                kernels.product_ahead(out, entry.as_slice(), next, digits, scratch);
+            } else {
+                kernels.product(out, entry.as_slice(), scratch);
             }
+        }
+        if table.0.prepared && positions > 0 {
+            kernels.comb_end(out, sum.as_mut_slice(), scratch);
         }
     })
 }

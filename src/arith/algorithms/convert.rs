@@ -6,19 +6,49 @@ use super::map_groups;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::TimingClass;
-use crate::arith::modulus::Moduli;
+use crate::arith::modulus::{Moduli, Modulus};
 use crate::secret::SecretLimbs;
 
 /// `len` residues from numbers of one width, each below the square of the widest modulus.
 pub(crate) fn load<B: Backend>(moduli: &Moduli, numbers: &[u64], len: usize) -> Batch {
-    let width = numbers.len() / len.max(1);
     map_groups::<B>(moduli.clone(), B::layout(moduli), len, TimingClass::Constant, |kernels, first, out, scratch| {
-        let mut lanes = SecretLimbs::zero(B::WIDTH * width);
-        for (lane, number) in lanes.as_mut_slice().chunks_exact_mut(width).enumerate() {
-            number.copy_from_slice(&numbers[(first + lane).min(len - 1) * width..][..width]);
-        }
-        kernels.load(lanes.as_slice(), out, scratch);
+        kernels.load(lanes::<B>(numbers, first, len).as_slice(), out, scratch);
     })
+}
+
+/// 1 + root * number for `len` numbers of one width, each below the square of the modulus, which is that of a root.
+pub(crate) fn load_one_plus<B: Backend>(modulus: &Modulus, numbers: &[u64], len: usize) -> Batch {
+    let moduli = Moduli::from(modulus);
+    let layout = B::layout(&moduli);
+    map_groups::<B>(moduli, layout, len, TimingClass::Constant, |kernels, first, out, scratch| {
+        kernels.load_one_plus(lanes::<B>(numbers, first, len).as_slice(), out, scratch);
+    })
+}
+
+/// x a + y b for `len` numbers x and as many y, by the factors a and b of [`Backend::combination`]; see
+/// [`Kernels::load_combination`] for their width.
+pub(crate) fn load_combination<B: Backend>(
+    modulus: &Modulus,
+    [x, y]: [&[u64]; 2],
+    factors: &[u64],
+    len: usize,
+) -> Batch {
+    let moduli = Moduli::from(modulus);
+    let layout = B::layout(&moduli);
+    map_groups::<B>(moduli, layout, len, TimingClass::Constant, |kernels, first, out, scratch| {
+        let (x, y) = (lanes::<B>(x, first, len), lanes::<B>(y, first, len));
+        kernels.load_combination([x.as_slice(), y.as_slice()], factors, out, scratch);
+    })
+}
+
+/// The numbers of the group whose first lane is at `first`, the last one in the lanes beyond it.
+fn lanes<B: Backend>(numbers: &[u64], first: usize, len: usize) -> SecretLimbs {
+    let width = numbers.len() / len.max(1);
+    let mut lanes = SecretLimbs::zero(B::WIDTH * width);
+    for (lane, number) in lanes.as_mut_slice().chunks_exact_mut(width).enumerate() {
+        number.copy_from_slice(&numbers[(first + lane).min(len - 1) * width..][..width]);
+    }
+    lanes
 }
 
 /// The reduced numbers of a batch, each in as many limbs as the widest modulus has.

@@ -66,7 +66,7 @@ impl<'m, B: Backend> Field<'m, B> {
 }
 
 /// base^exponent modulo the modulus for a public base and exponent, as wide as the modulus; `constant` for a secret one.
-fn power(modulus: &Modulus, base: &Integer, exponent: u64) -> SecretLimbs {
+pub(super) fn power(modulus: &Modulus, base: &Integer, exponent: u64) -> SecretLimbs {
     let width = modulus.limbs().len();
     if modulus.is_secret() {
         let base = SecretLimbs::from_integer(base, width);

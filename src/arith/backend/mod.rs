@@ -8,8 +8,9 @@ pub(crate) mod words;
 
 use super::batch::Batch;
 use super::exponents::{Exponents, TimingClass};
-use super::modulus::Moduli;
+use super::modulus::{Moduli, Modulus};
 use super::options::EngineKind;
+use crate::secret::SecretLimbs;
 use residues::Layout;
 use words::Words;
 
@@ -19,6 +20,9 @@ pub(crate) trait Backend: Sync {
     const KIND: EngineKind;
     /// Residues of a group, which the kernels treat at once.
     const WIDTH: usize;
+    /// Rows that [`Kernels::comb_step`] may multiply by before [`Kernels::comb_end`]; none where a product has no faster
+    /// form for rows that are prepared.
+    const COMB_ROWS: usize = 0;
     /// Kernels bound to the moduli of a group.
     type Kernels<'m>: Kernels;
 
@@ -37,6 +41,9 @@ pub(crate) trait Backend: Sync {
         class: TimingClass,
     ) -> Self::Kernels<'m>;
 
+    /// The factors of [`Kernels::load_combination`], for a modulus that is a square; `constant`.
+    fn combination(modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words;
+
     /// Powers, of shapes that go together; either side may be a single one for all.
     fn power(bases: &Batch, exponents: &Exponents, class: TimingClass) -> Batch;
 }
@@ -49,6 +56,25 @@ pub(crate) trait Kernels: Sync {
     fn product_ahead(&self, x: &mut [u64], y: &[u64], _table: &[u64], _digits: &[usize], scratch: &mut Scratch) {
         self.product(x, y, scratch);
     }
+    /// Prepares a row for [`Kernels::comb_step`]; `inverse` is that of the row modulo the root.
+    fn comb_row(&self, _row: &mut [u64], _inverse: &[u64], _scratch: &mut Scratch) {}
+    /// x *= row, a prepared one, but for what is gathered in `sum`, half as wide and at first zero; meanwhile the rows of
+    /// the next table may come nearer, as in [`Kernels::product_ahead`].
+    fn comb_step(
+        &self,
+        x: &mut [u64],
+        _sum: &mut [u64],
+        row: &[u64],
+        ahead: Option<(&[u64], &[usize])>,
+        scratch: &mut Scratch,
+    ) {
+        match ahead {
+            Some((table, digits)) => self.product_ahead(x, row, table, digits, scratch),
+            None => self.product(x, row, scratch),
+        }
+    }
+    /// Makes x whole after at least one and at most [`Backend::COMB_ROWS`] steps.
+    fn comb_end(&self, _x: &mut [u64], _sum: &mut [u64], _scratch: &mut Scratch) {}
     /// x = x^2.
     fn square(&self, x: &mut [u64], scratch: &mut Scratch);
     /// Lane l becomes row `digits[l]` of `table`, by masked scan or by address as the timing class allows.
@@ -64,6 +90,11 @@ pub(crate) trait Kernels: Sync {
     /// A group from one number a lane, each `numbers.len()` / width limbs of 64 bits and below the square of the widest
     /// modulus.
     fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch);
+    /// A group of 1 + root * number, modulo squares; numbers as in [`Kernels::load`].
+    fn load_one_plus(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch);
+    /// A group of x a + y b for the factors a and b of [`Backend::combination`], from two numbers x and y a lane, below
+    /// four times the root and as wide in limbs of 64 bits.
+    fn load_combination(&self, numbers: [&[u64]; 2], factors: &[u64], out: &mut [u64], scratch: &mut Scratch);
     /// The reduced numbers of a group; see [`Kernels::load`].
     fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch);
 }

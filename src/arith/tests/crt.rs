@@ -3,6 +3,7 @@ use rug::Integer;
 
 use super::{engines, integer, odd, secret};
 use crate::arith::{Crt, EngineError, Exponents, Moduli, Modulus};
+use crate::rng::SeededRng;
 
 fn next_prime(start: Integer) -> Integer {
     start.next_prime()
@@ -83,6 +84,48 @@ fn factors_that_cannot_be_joined_are_refused() {
         let crt = Crt::new(&secret(&Integer::from(p)), &secret(&Integer::from(q)));
         assert!(matches!(crt, Err(EngineError::Factors { .. })), "{p} and {q}");
     }
+}
+
+#[test]
+fn residues_are_joined_at_key_lengths() {
+    for bits in [1024u32, 2048, 3072, 4096] {
+        let mut rng = SeededRng::new(u64::from(bits), "factors to join by");
+        // Any coprime odd numbers do; the first pair gives a product of one bit less, the second the largest.
+        let top = Integer::from(1) << (bits / 2 - 1);
+        let largest = Integer::from(&top << 1) - 1u32;
+        let random = |rng: &mut SeededRng| (rng.integer(bits / 2) | 1u32) | &top;
+        let pairs = [
+            (Integer::from(&top + 1u32), Integer::from(&top + 3u32)),
+            (largest.clone(), largest - 2u32),
+            (random(&mut rng), random(&mut rng)),
+        ];
+        for (p, mut q) in pairs {
+            while Integer::from(p.gcd_ref(&q)) != 1 {
+                q -= 2;
+            }
+            let crt = Crt::new(&secret(&p), &secret(&q)).unwrap();
+            let modulus = crt.product_modulus().value().clone();
+            let mut values: Vec<Integer> = (0..20).map(|_| rng.integer(2 * bits) % &modulus).collect();
+            values.extend([Integer::new(), Integer::from(1), Integer::from(p.square_ref()) - 1u32, modulus - 1u32]);
+            for engine in engines() {
+                let batch = engine.load(&Moduli::from(crt.product_modulus()), &values);
+                let joined = crt.join(engine, &crt.split(engine, &batch).unwrap()).unwrap();
+                assert!(engine.store(&joined) == values, "{} at {bits} bits", engine.kind());
+                // Joined residues are as good as any others.
+                let squares = engine.product(&joined, &joined).unwrap();
+                assert!(engine.store(&squares) == engine.store(&engine.product(&batch, &batch).unwrap()));
+            }
+        }
+    }
+}
+
+#[test]
+fn factors_of_different_lengths_join_no_residues() {
+    let engine = &engines()[0];
+    let crt = Crt::new(&secret(&Integer::from(11)), &secret(&Integer::from(257))).unwrap();
+    let batch = engine.load(&Moduli::from(crt.product_modulus()), &[Integer::from(5)]);
+    let refused = crt.join(engine, &crt.split(engine, &batch).unwrap()).unwrap_err();
+    assert!(refused.to_string().contains("differ in length"), "{refused}");
 }
 
 #[test]

@@ -146,3 +146,54 @@ fn full_powers_and_powers_of_a_fixed_base() {
         }
     }
 }
+
+#[test]
+fn plaintexts_of_either_sign_and_any_length() {
+    for bits in KEY_BITS {
+        let mut rng = SeededRng::new(u64::from(bits), "equality of encoded plaintexts");
+        for root in [odd(bits, &mut rng), (Integer::from(1) << bits) - 1u32, (Integer::from(1) << (bits - 1)) + 1u32] {
+            let modulus = Modulus::square_of(&root);
+            let limbs = root.significant_digits::<u64>() as u32 * u64::BITS;
+            let mut values: Vec<Integer> = (0..8).map(|_| rng.integer(bits - 1)).collect();
+            values.extend([Integer::new(), Integer::from(1), Integer::from(&root >> 1), root.clone() - 1u32]);
+            values.extend([root.clone(), (Integer::from(1) << limbs) - 1u32, Integer::from(1) << limbs]);
+            values.push(Integer::from(root.square_ref()) << 300u32);
+            let opposite: Vec<Integer> = values.iter().map(|value| Integer::from(-value)).collect();
+            values.extend(opposite);
+            let one_plus = |value: &Integer| (Integer::from(value * &root) + 1u32).modulo(modulus.value());
+            let expected: Vec<Integer> = values.iter().map(one_plus).collect();
+            for engine in kinds() {
+                assert!(engine.store(&engine.load_one_plus(&modulus, &values)) == expected, "{bits} bits");
+            }
+        }
+    }
+}
+
+/// Prepared rows where the base is invertible, rows as they are where it is not or where there are too many digits.
+#[test]
+fn powers_of_any_fixed_base_from_tables_of_any_window() {
+    for bits in [1024u32, 2047, 2050, 4096] {
+        let mut rng = SeededRng::new(u64::from(bits), "equality of powers of a fixed base");
+        let factor = odd(bits / 2, &mut rng);
+        let root = Integer::from(&factor * odd(bits - bits / 2, &mut rng));
+        let n_squared = Modulus::square_of(&root);
+        let secret_square = Modulus::secret_square_of(&secret(&odd(bits / 2, &mut rng)));
+        for (modulus, window_bits) in [(&n_squared, 3), (&n_squared, 9), (&secret_square, 6), (&secret_square, 1)] {
+            let bits = if window_bits == 1 { 1030 } else { 200 };
+            let mut exponents: Vec<Integer> = (0..11).map(|_| rng.integer(bits)).collect();
+            exponents.extend([Integer::new(), Integer::from(1), (Integer::from(1) << bits) - 1u32]);
+            let bases = [rng.integer(modulus.bits()) % modulus.value(), factor.clone(), Integer::new()];
+            for base in bases.map(|base| base % modulus.value()) {
+                let power = |exponent: &Integer| base.clone().pow_mod(exponent, modulus.value()).unwrap();
+                let expected: Vec<Integer> = exponents.iter().map(power).collect();
+                for engine in kinds() {
+                    let table = engine.fixed_base(modulus, &base, bits, window_bits).unwrap();
+                    for exponents in in_each_class(&exponents, bits) {
+                        let found = engine.fixed_power(&table, &exponents).unwrap();
+                        assert!(engine.store(&found) == expected, "{} {modulus:?} {window_bits}", engine.kind());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -74,19 +74,34 @@ impl Dual<'_> {
     /// reduced first.
     pub fn load(&self, number: &[u64], out: &mut [u64], scratch: &mut Scratch) {
         let (k, square) = (self.k(), self.square);
-        let (work, inner) = scratch.with_inner(9 * k);
-        let (plain, rest) = work.split_at_mut(2 * k);
-        let (low, rest) = rest.split_at_mut(2 * k);
-        let (cross, rest) = rest.split_at_mut(2 * k);
-        let (other, quotient) = rest.split_at_mut(2 * k);
+        let (plain, inner) = scratch.with_inner(2 * k);
         plain.fill(0);
         if number.len() > 2 * k {
             mpn::sec_rem_into(&mut plain[..square.len()], number, square, inner);
         } else {
             plain[..number.len()].copy_from_slice(number);
         }
-        let (u, v) = plain.split_at(k);
-        let ((r0, r1), (s0, s1)) = (self.halves(self.root.r_squared()), self.halves(self.root.r_cubed()));
+        self.combine(plain.split_at(k), (self.root.r_squared(), self.root.r_cubed()), out, inner);
+    }
+
+    /// The dual form of x a + y b for numbers x and y of at most k limbs, a R^2 and b R^2 in `factors`.
+    pub fn load_combination(&self, [x, y]: [&[u64]; 2], factors: &[u64], out: &mut [u64], scratch: &mut Scratch) {
+        let k = self.k();
+        let (plain, inner) = scratch.with_inner(2 * k);
+        plain.fill(0);
+        plain[..x.len()].copy_from_slice(x);
+        plain[k..k + y.len()].copy_from_slice(y);
+        self.combine(plain.split_at(k), factors.split_at(2 * k), out, inner);
+    }
+
+    /// u r / R + v s / R for numbers u and v of k limbs, not times R.
+    fn combine(&self, (u, v): (&[u64], &[u64]), (r, s): (&[u64], &[u64]), out: &mut [u64], scratch: &mut Scratch) {
+        let k = self.k();
+        let (work, inner) = scratch.with_inner(7 * k);
+        let (low, rest) = work.split_at_mut(2 * k);
+        let (cross, rest) = rest.split_at_mut(2 * k);
+        let (other, quotient) = rest.split_at_mut(2 * k);
+        let ((r0, r1), (s0, s1)) = (self.halves(r), self.halves(s));
         let mut sum = |out: &mut [u64], r: &[u64], s: &[u64]| {
             mpn::sec_mul(out, u, r, inner);
             mpn::sec_mul(other, v, s, inner);
@@ -95,6 +110,30 @@ impl Dual<'_> {
         let carries = (sum(low, r0, s0), sum(cross, r1, s1));
         out[2 * k..].fill(0);
         self.reduce(out, (low, carries.0), (cross, carries.1), quotient);
+    }
+
+    /// The dual form of 1 + m v, that is R^2 / R and v R^2 / R beside it. A v wider than m is reduced first.
+    pub fn load_one_plus(&self, number: &[u64], out: &mut [u64], scratch: &mut Scratch) {
+        let k = self.k();
+        let (work, inner) = scratch.with_inner(6 * k);
+        let (low, rest) = work.split_at_mut(2 * k);
+        let (cross, rest) = rest.split_at_mut(2 * k);
+        let (plain, quotient) = rest.split_at_mut(k);
+        if number.len() > k {
+            mpn::sec_rem_into(plain, number, self.root.limbs(), inner);
+        } else {
+            plain[..number.len()].copy_from_slice(number);
+            plain[number.len()..].fill(0);
+        }
+        let (r0, r1) = self.halves(self.root.r_squared());
+        mpn::sec_mul(cross, plain, r0, inner);
+        low[..k].copy_from_slice(r1);
+        low[k..].fill(0);
+        // v r0 + r1 < R m.
+        mpn::cnd_add(Choice::from(1), cross, low);
+        low[..k].copy_from_slice(r0);
+        out[2 * k..].fill(0);
+        self.reduce(out, (low, Choice::from(0)), (cross, Choice::from(0)), quotient);
     }
 
     /// The number below m^2, whose limbs there is room for.

@@ -37,6 +37,14 @@ impl<'m> GmpKernels<'m> {
         };
         GmpKernels { form, look_up: class }
     }
+
+    /// For what is asked for modulo squares only.
+    fn dual(&self) -> &Dual<'m> {
+        match &self.form {
+            Form::Dual(dual) => dual,
+            Form::Plain(..) => panic!("the modulus is not a square with a known root"),
+        }
+    }
 }
 
 /// x = x y mod modulus.
@@ -149,6 +157,14 @@ impl Kernels for GmpKernels<'_> {
                 }
             }
         }
+    }
+
+    fn load_one_plus(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
+        self.dual().load_one_plus(numbers, out, scratch);
+    }
+
+    fn load_combination(&self, numbers: [&[u64]; 2], factors: &[u64], out: &mut [u64], scratch: &mut Scratch) {
+        self.dual().load_combination(numbers, factors, out, scratch);
     }
 
     fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch) {

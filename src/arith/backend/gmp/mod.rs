@@ -8,10 +8,12 @@ mod power;
 
 use crate::arith::backend::Backend;
 use crate::arith::backend::residues::Layout;
+use crate::arith::backend::words::Words;
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
 use crate::arith::modulus::{Moduli, Modulus};
 use crate::arith::options::EngineKind;
+use crate::secret::SecretLimbs;
 use kernels::GmpKernels;
 
 /// The GNU multiple precision library.
@@ -40,6 +42,21 @@ impl Backend for Gmp {
         class: TimingClass,
     ) -> GmpKernels<'m> {
         GmpKernels::new(moduli.of(index(0)), class)
+    }
+
+    fn combination(modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
+        let root = SecretLimbs::new(modulus.root_limbs().expect("residues are combined modulo squares").to_vec());
+        let (k, square) = (root.len(), SecretLimbs::new(modulus.limbs().to_vec()));
+        let mut forms = Words::secret(4 * k);
+        for (factor, form) in factors.into_iter().zip(forms.as_mut_slice().chunks_exact_mut(2 * k)) {
+            // factor R^2 as x0 + x1 m.
+            let mut shifted = SecretLimbs::zero(2 * k + factor.len());
+            shifted.as_mut_slice()[2 * k..].copy_from_slice(factor.as_slice());
+            let (high, low) = constant::div_rem(&constant::rem(&shifted, &square), &root);
+            form[..k].copy_from_slice(constant::resize(&low, k).as_slice());
+            form[k..].copy_from_slice(constant::resize(&high, k).as_slice());
+        }
+        forms
     }
 
     fn power(bases: &Batch, exponents: &Exponents, class: TimingClass) -> Batch {

@@ -104,25 +104,53 @@ impl Constants {
         write_limbs(&constant::mul(&root, &minus_inverse), BLOCK, folded);
         increment(folded);
         for (exponent, power) in (2..).zip(powers.chunks_exact_mut(form.width())) {
-            let bits = exponent * form.limbs * LIMB_BITS as usize;
-            let mut radix_power = SecretLimbs::zero(bits / 64 + 1);
-            radix_power.as_mut_slice()[bits / 64] = 1 << (bits % 64);
-            let residue = constant::rem(&radix_power, &whole);
-            let (low, high) = power.split_at_mut(form.limbs);
-            if form.dual {
-                let (quotient, remainder) = constant::div_rem(&residue, &root);
-                write_limbs(&remainder, 0, low);
-                write_limbs(&quotient, 0, high);
-            } else {
-                write_limbs(&residue, 0, low);
-            }
+            write_residue(&constant::rem(&radix_power(exponent, form), &whole), &root, form, power);
         }
-        let mut rows = Words::secret(WIDTH * limbs.len());
-        for (row, limb) in bytemuck::cast_slice_mut::<u64, Row>(rows.as_mut_slice()).iter_mut().zip(limbs.as_slice()) {
-            *row = Row([*limb; WIDTH]);
-        }
+        let rows = in_every_lane(&limbs);
         Constants { form, limbs, rows: Arc::new(rows) }
     }
+}
+
+/// R^exponent.
+fn radix_power(exponent: usize, form: Form) -> SecretLimbs {
+    let bits = exponent * form.limbs * LIMB_BITS as usize;
+    let mut power = SecretLimbs::zero(bits / 64 + 1);
+    power.as_mut_slice()[bits / 64] = 1 << (bits % 64);
+    power
+}
+
+/// The limbs of a residue, or of its pair modulo the root.
+fn write_residue(residue: &SecretLimbs, root: &SecretLimbs, form: Form, out: &mut [u64]) {
+    let (low, high) = out.split_at_mut(form.limbs);
+    if form.dual {
+        let (quotient, remainder) = constant::div_rem(residue, root);
+        write_limbs(&remainder, 0, low);
+        write_limbs(&quotient, 0, high);
+    } else {
+        write_limbs(residue, 0, low);
+    }
+}
+
+fn in_every_lane(limbs: &Words) -> Words {
+    let mut rows = Words::secret(WIDTH * limbs.len());
+    for (row, limb) in bytemuck::cast_slice_mut::<u64, Row>(rows.as_mut_slice()).iter_mut().zip(limbs.as_slice()) {
+        *row = Row([*limb; WIDTH]);
+    }
+    rows
+}
+
+/// Each factor times R^2, reduced, in every lane.
+pub(super) fn combination(modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
+    let form = Form::of(&Moduli::from(modulus));
+    let root = SecretLimbs::new(modulus.root_limbs().expect("residues are combined modulo squares").to_vec());
+    let whole = SecretLimbs::new(modulus.limbs().to_vec());
+    let radix_squared = radix_power(2, form);
+    let mut limbs = Words::secret(2 * form.width());
+    for (factor, out) in factors.into_iter().zip(limbs.as_mut_slice().chunks_exact_mut(form.width())) {
+        let scaled = constant::rem(&constant::mul(factor, &radix_squared), &whole);
+        write_residue(&scaled, &root, form, out);
+    }
+    in_every_lane(&limbs)
 }
 
 /// The constants of the moduli of eight lanes.

@@ -5,10 +5,10 @@ use subtle::Choice;
 use super::constants::{Form, LaneConstants, PIECES};
 use super::convert;
 use super::features::{missing, simd_entry};
-use super::lanes::{Mask, WIDTH};
+use super::lanes::{LIMB_BITS, Mask, WIDTH};
 use super::reduce::Reducer;
 use super::residue::{Ahead, NOTHING_AHEAD};
-use super::{lookup, residue};
+use super::{comb, lookup, residue};
 use crate::arith::backend::words::Row;
 use crate::arith::backend::{Kernels, Scratch};
 use crate::arith::exponents::TimingClass;
@@ -30,6 +30,28 @@ impl IfmaKernels {
 
     fn form(&self) -> Form {
         self.constants.form()
+    }
+
+    /// The rows that the digits choose, unless their addresses must not show.
+    fn ahead<'t>(&self, next: Option<(&'t [u64], &[usize])>) -> Ahead<'t> {
+        let width = self.form().width();
+        match next {
+            Some((table, digits)) if self.look_up != TimingClass::Constant => {
+                std::array::from_fn(|lane| &table[digits[lane] * width..][..width])
+            }
+            _ => NOTHING_AHEAD,
+        }
+    }
+
+    /// Numbers in as many pieces of H limbs as they need.
+    fn pieces<'a>(&self, numbers: &[u64], scratch: &'a mut Scratch) -> (&'a [Row], &'a mut Scratch) {
+        let limbs = self.form().limbs;
+        let bits = numbers.len() / WIDTH * 64;
+        let pieces = bits.div_ceil(limbs * LIMB_BITS as usize).clamp(1, PIECES);
+        let (pieces, inner) = scratch.with_inner(WIDTH * pieces * limbs);
+        let pieces = rows_mut(pieces);
+        convert::enter(numbers, pieces);
+        (pieces, inner)
     }
 
     fn work<'a>(&self, scratch: &'a mut Scratch) -> &'a mut [Row] {
@@ -56,13 +78,34 @@ impl Kernels for IfmaKernels {
     }
 
     fn product_ahead(&self, x: &mut [u64], y: &[u64], table: &[u64], digits: &[usize], scratch: &mut Scratch) {
-        if self.look_up == TimingClass::Constant {
-            return self.product(x, y, scratch);
-        }
-        let width = self.form().width();
-        let ahead = std::array::from_fn(|lane| &table[digits[lane] * width..][..width]);
+        let ahead = self.ahead(Some((table, digits)));
         // SAFETY: `new` has found the processor's features.
         unsafe { product(rows_mut(x), rows(y), ahead, self.constants.reducer(), self.work(scratch)) }
+    }
+
+    fn comb_row(&self, row: &mut [u64], inverse: &[u64], scratch: &mut Scratch) {
+        // SAFETY: `new` has found the processor's features.
+        unsafe { comb_row(rows_mut(row), rows(inverse), self.constants.reducer(), self.work(scratch)) }
+    }
+
+    fn comb_step(
+        &self,
+        x: &mut [u64],
+        sum: &mut [u64],
+        row: &[u64],
+        ahead: Option<(&[u64], &[usize])>,
+        scratch: &mut Scratch,
+    ) {
+        let (x, sum, ahead) = (rows_mut(x), rows_mut(sum), self.ahead(ahead));
+        // SAFETY: `new` has found the processor's features.
+        unsafe { comb_step(x, sum, rows(row), ahead, self.constants.reducer(), self.work(scratch)) }
+    }
+
+    fn comb_end(&self, x: &mut [u64], sum: &mut [u64], scratch: &mut Scratch) {
+        let radix_squared = &self.constants.radix_powers()[..self.form().limbs];
+        let (x, sum) = (rows_mut(x), rows_mut(sum));
+        // SAFETY: `new` has found the processor's features.
+        unsafe { comb_end(x, sum, radix_squared, self.constants.reducer(), self.work(scratch)) }
     }
 
     fn square(&self, x: &mut [u64], scratch: &mut Scratch) {
@@ -104,15 +147,29 @@ impl Kernels for IfmaKernels {
     }
 
     fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
-        let limbs = self.form().limbs;
-        let words = numbers.len() / WIDTH;
-        let pieces = (words * 64).div_ceil(limbs * 52).clamp(1, PIECES);
-        let (pieces, inner) = scratch.with_inner(WIDTH * pieces * limbs);
-        let pieces = rows_mut(pieces);
-        convert::enter(numbers, pieces);
+        let (pieces, inner) = self.pieces(numbers, scratch);
         let powers = self.constants.radix_powers();
         // SAFETY: `new` has found the processor's features.
         unsafe { sum_of_products(rows_mut(out), pieces, powers, self.constants.reducer(), self.work(inner)) }
+    }
+
+    fn load_one_plus(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
+        assert!(self.form().dual, "the modulus is not a square with a known root");
+        let (pieces, inner) = self.pieces(numbers, scratch);
+        let powers = self.constants.radix_powers();
+        // SAFETY: `new` has found the processor's features.
+        unsafe { one_plus(rows_mut(out), pieces, powers, self.constants.reducer(), self.work(inner)) }
+    }
+
+    fn load_combination(&self, numbers: [&[u64]; 2], factors: &[u64], out: &mut [u64], scratch: &mut Scratch) {
+        let piece_words = WIDTH * self.form().limbs;
+        let (pieces, inner) = scratch.with_inner(2 * piece_words);
+        for (numbers, piece) in numbers.into_iter().zip(pieces.chunks_exact_mut(piece_words)) {
+            convert::enter(numbers, rows_mut(piece));
+        }
+        let (pieces, factors) = (rows(pieces), rows(factors));
+        // SAFETY: `new` has found the processor's features.
+        unsafe { sum_of_products(rows_mut(out), pieces, factors, self.constants.reducer(), self.work(inner)) }
     }
 
     fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch) {
@@ -129,12 +186,35 @@ simd_entry! {
         residue::product(x, y, ahead, reducer, work);
     }
 
+    fn comb_row(row: &mut [Row], inverse: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
+        comb::row(row, inverse, reducer, work);
+    }
+
+    fn comb_step(
+        x: &mut [Row],
+        sum: &mut [Row],
+        row: &[Row],
+        ahead: Ahead<'_>,
+        reducer: Reducer<'_>,
+        work: &mut [Row],
+    ) {
+        comb::step(x, sum, row, ahead, reducer, work);
+    }
+
+    fn comb_end(x: &mut [Row], sum: &mut [Row], radix_squared: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
+        comb::end(x, sum, radix_squared, reducer, work);
+    }
+
     fn square(x: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
         residue::squared(x, reducer, work);
     }
 
     fn sum_of_products(out: &mut [Row], pieces: &[Row], factors: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
         residue::sum_of_products(out, pieces, factors, reducer, work);
+    }
+
+    fn one_plus(out: &mut [Row], pieces: &[Row], powers: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
+        residue::one_plus(out, pieces, powers, reducer, work);
     }
 
     fn leave(x: &[Row], number: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {

@@ -1,11 +1,12 @@
 //! AVX-512 with IFMA: eight residues at once, one a lane, in radix 2^52.
 //!
 //! From the ground up: [`lanes`] wraps the instructions, [`multiply`] makes columns of products, [`reduce`] makes
-//! numbers of columns, [`residue`] has the arithmetic of dual numbers, [`lookup`] reads tables, [`convert`] and
+//! numbers of columns, [`residue`] has the arithmetic of dual numbers, [`comb`] its shortcut for tables, [`lookup`] reads tables, [`convert`] and
 //! [`constants`] are the way in, [`kernels`] is the door, and [`speed`] compares it with the
 //! processor's peak. The bounds stand beside the code that they hold for, and the tests stand at
 //! them.
 
+mod comb;
 mod constants;
 mod convert;
 mod features;
@@ -22,10 +23,12 @@ mod tests;
 use super::Backend;
 use super::residues::Layout;
 use crate::arith::algorithms::window;
+use crate::arith::backend::words::Words;
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
-use crate::arith::modulus::Moduli;
+use crate::arith::modulus::{Moduli, Modulus};
 use crate::arith::options::EngineKind;
+use crate::secret::SecretLimbs;
 pub(crate) use constants::Cache;
 use constants::Form;
 use kernels::IfmaKernels;
@@ -36,6 +39,7 @@ pub(crate) struct Ifma;
 impl Backend for Ifma {
     const KIND: EngineKind = EngineKind::Ifma;
     const WIDTH: usize = lanes::WIDTH;
+    const COMB_ROWS: usize = comb::COMB_ROWS;
     type Kernels<'m> = IfmaKernels;
 
     fn missing() -> Option<&'static str> {
@@ -50,6 +54,10 @@ impl Backend for Ifma {
     fn kernels(moduli: &Moduli, index: impl Fn(usize) -> usize, layout: Layout, class: TimingClass) -> IfmaKernels {
         let limbs = if layout.dual { layout.limbs / 2 } else { layout.limbs };
         IfmaKernels::new(moduli, index, Form { limbs, dual: layout.dual }, class)
+    }
+
+    fn combination(modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
+        constants::combination(modulus, factors)
     }
 
     fn power(bases: &Batch, exponents: &Exponents, class: TimingClass) -> Batch {

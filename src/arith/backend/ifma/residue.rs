@@ -37,14 +37,14 @@ pub(super) const fn work_rows(limbs: usize) -> usize {
 }
 
 /// Working memory, cut into the columns of c0 and c1, and q.
-struct Work<'a> {
-    low: &'a mut [Row],
-    high: &'a mut [Row],
-    quotient: &'a mut [Row],
+pub(super) struct Work<'a> {
+    pub low: &'a mut [Row],
+    pub high: &'a mut [Row],
+    pub quotient: &'a mut [Row],
 }
 
 impl<'a> Work<'a> {
-    fn new(rows: &'a mut [Row], limbs: usize) -> Work<'a> {
+    pub fn new(rows: &'a mut [Row], limbs: usize) -> Work<'a> {
         let (low, rest) = rows.split_at_mut(2 * limbs);
         let (high, rest) = rest.split_at_mut(2 * limbs);
         Work { low, high, quotient: &mut rest[..limbs] }
@@ -135,6 +135,30 @@ simd! {
             if width > limbs {
                 multiply_add(high, piece, &factor[limbs..]);
             }
+        }
+        let (x0, x1) = out.split_at_mut(limbs);
+        reduce_both(x0, x1, reducer, low, high, quotient);
+    }
+
+    /// out = 1 + n v, times R, for v = sum of pieces[i] R^i and the powers R^2, R^3, ... as residues that are not times
+    /// R: with R^2 = r0 + r1 n that is r0 / R and (r1 + v r0) / R beside it.
+    ///
+    /// Up to four pieces, and powers whose halves are below n, give (r1 + v r0) / R < (4 + 1 / R) n, hence
+    /// x1 < (4 + 2 + 2^-518) n < 7 n; x0 < 2 n.
+    pub(super) fn one_plus(
+        out: &mut [Row],
+        pieces: &[Row],
+        powers: &[Row],
+        reducer: Reducer<'_>,
+        work: &mut [Row],
+    ) {
+        let limbs = reducer.modulus.len();
+        let Work { low, high, quotient } = Work::new(work, limbs);
+        let (one0, one1) = powers[..2 * limbs].split_at(limbs);
+        enter_columns(low, one0);
+        enter_columns(high, one1);
+        for (piece, power) in pieces.chunks_exact(limbs).zip(powers.chunks_exact(2 * limbs)) {
+            multiply_add(high, piece, &power[..limbs]);
         }
         let (x0, x1) = out.split_at_mut(limbs);
         reduce_both(x0, x1, reducer, low, high, quotient);

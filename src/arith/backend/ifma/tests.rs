@@ -3,6 +3,7 @@
 use rug::Integer;
 use rug::integer::Order;
 
+use super::comb::COMB_ROWS;
 use super::constants::{Form, LaneConstants};
 use super::kernels::IfmaKernels;
 use super::lanes::{LIMB_BITS, LIMB_MASK, WIDTH};
@@ -166,6 +167,58 @@ fn products_and_squares_at_the_bounds_stay_in_bounds() {
                 }
             }
         }
+    }
+}
+
+/// c0, T and L at their bounds times rows at theirs; what a step and the end make is compared with the product of
+/// c0 + (c0 L + T) n and y0 + y0 l n.
+#[test]
+fn products_by_prepared_rows_stay_in_bounds() {
+    if !runs_here() {
+        return;
+    }
+    let scratch = &mut Scratch::default();
+    for root in roots() {
+        let bench = Bench::new(&root);
+        let (radix, radix_inverse) = (power_of_two(bench.limbs as u32 * LIMB_BITS), bench.radix_inverse());
+        let extremes = bench.extremes();
+        // The largest l R that a prepared row has.
+        let largest_l = Integer::from(&root * 51u32) / 16u32;
+        for index in 0..extremes.len() {
+            let rotated =
+                |by: usize| (0..WIDTH).map(|lane| extremes[(lane + by) % extremes.len()].clone()).collect::<Vec<_>>();
+            let (lanes, mut factors) = (rotated(0), rotated(index));
+            for (lane, factor) in factors.iter_mut().enumerate() {
+                factor.x1 = if lane % 2 == 0 { largest_l.clone() } else { Integer::from(&factor.x1 % &root) };
+            }
+            let (mut x, row) = (bench.group(&lanes), bench.group(&factors));
+            // As many rows as may be added up, less the one that the step adds.
+            let mut sum = Words::secret(bench.limbs * WIDTH);
+            let limbs = row.as_slice()[bench.limbs * WIDTH..].iter();
+            sum.as_mut_slice().iter_mut().zip(limbs).for_each(|(sum, limb)| *sum = limb * (COMB_ROWS as u64 - 1));
+            bench.kernels.comb_step(x.as_mut_slice(), sum.as_mut_slice(), row.as_slice(), None, scratch);
+            bench.kernels.comb_end(x.as_mut_slice(), sum.as_mut_slice(), scratch);
+            for (lane, (Raw { x0: c0, x1: t }, Raw { x0: y0, x1: l })) in lanes.iter().zip(&factors).enumerate() {
+                // l comes times R, and all but one of the rows' sum is in L.
+                let l = Integer::from(l * &radix_inverse) % &root;
+                let sum = Integer::from(&l * (COMB_ROWS as u64 - 1));
+                let left = Integer::from(c0 * sum) + t;
+                let right = Integer::from(y0 * &l);
+                let product = (left * &root + c0) * (right * &root + y0);
+                assert_eq!(bench.value(&x, lane), product * &radix_inverse % &bench.square, "{root}");
+            }
+        }
+        // A row of something invertible, by the inverse, which may be unreduced.
+        let unit = Integer::from(&radix * 2u32) % &bench.square;
+        let y = Raw { x0: Integer::from(&unit % &root), x1: Integer::from(&unit / &root) + &root * 6u32 };
+        let inverse = Integer::from(&radix * power_of_two(1).invert(&root).unwrap()) % &root + &root * 4u32;
+        let mut row = bench.group(&vec![y.clone(); WIDTH]);
+        let inverses = bench.group(&vec![Raw { x0: inverse, x1: Integer::new() }; WIDTH]);
+        bench.kernels.comb_row(row.as_mut_slice(), &inverses.as_slice()[..bench.limbs * WIDTH], scratch);
+        let found = number_of(row.as_slice(), 5, bench.limbs..2 * bench.limbs);
+        assert!(found <= largest_l, "{root}");
+        assert_eq!(number_of(row.as_slice(), 5, 0..bench.limbs), y.x0);
+        assert_eq!(found * &y.x0 % &root, y.x1 * &radix % &root, "{root}");
     }
 }
 
