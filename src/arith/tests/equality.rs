@@ -175,7 +175,7 @@ fn powers_of_any_fixed_base_from_tables_of_any_window() {
     for bits in [1024u32, 2047, 2050, 4096] {
         let mut rng = SeededRng::new(u64::from(bits), "equality of powers of a fixed base");
         let factor = odd(bits / 2, &mut rng);
-        let root = Integer::from(&factor * odd(bits - bits / 2, &mut rng));
+        let root = &factor * odd(bits - bits / 2, &mut rng);
         let n_squared = Modulus::square_of(&root);
         let secret_square = Modulus::secret_square_of(&secret(&odd(bits / 2, &mut rng)));
         for (modulus, window_bits) in [(&n_squared, 3), (&n_squared, 9), (&secret_square, 6), (&secret_square, 1)] {

@@ -202,7 +202,7 @@ fn products_by_prepared_rows_stay_in_bounds() {
                 // l comes times R, and all but one of the rows' sum is in L.
                 let l = Integer::from(l * &radix_inverse) % &root;
                 let sum = Integer::from(&l * (COMB_ROWS as u64 - 1));
-                let left = Integer::from(c0 * sum) + t;
+                let left = c0 * sum + t;
                 let right = Integer::from(y0 * &l);
                 let product = (left * &root + c0) * (right * &root + y0);
                 assert_eq!(bench.value(&x, lane), product * &radix_inverse % &bench.square, "{root}");
@@ -211,7 +211,7 @@ fn products_by_prepared_rows_stay_in_bounds() {
         // A row of something invertible, by the inverse, which may be unreduced.
         let unit = Integer::from(&radix * 2u32) % &bench.square;
         let y = Raw { x0: Integer::from(&unit % &root), x1: Integer::from(&unit / &root) + &root * 6u32 };
-        let inverse = Integer::from(&radix * power_of_two(1).invert(&root).unwrap()) % &root + &root * 4u32;
+        let inverse = &radix * power_of_two(1).invert(&root).unwrap() % &root + &root * 4u32;
         let mut row = bench.group(&vec![y.clone(); WIDTH]);
         let inverses = bench.group(&vec![Raw { x0: inverse, x1: Integer::new() }; WIDTH]);
         bench.kernels.comb_row(row.as_mut_slice(), &inverses.as_slice()[..bench.limbs * WIDTH], scratch);
