@@ -3,11 +3,15 @@
 //!
 //! Of a row y0 + y1 n, y0 invertible modulo n, the table keeps y0 and l = y1 / y0 mod n. A running product is
 //!
-//!     c = c0 + (c0 L + T) n,    L the sum of the l of its rows.
+//! ```text
+//! c = c0 + (c0 L + T) n,    L the sum of the l of its rows.
+//! ```
 //!
 //! With c0 y0 = R c0' - q n as in [`residue`](super::residue), c times the row and by R is
 //!
-//!     c0' + (c0 y0 (l + L) + T y0 - q) / R n = c0' + (c0' (l + L) + (T y0 - q) / R) n  (mod n^2),
+//! ```text
+//! c0' + (c0 y0 (l + L) + T y0 - q) / R n = c0' + (c0' (l + L) + (T y0 - q) / R) n  (mod n^2),
+//! ```
 //!
 //! so that a step takes c0 y0 and T y0 and adds l to L, whose limbs are not carried. Bounds: 0 <= c0 < 5 n and
 //! 0 <= T < 7 n as x0 and x1 of a residue, T' < (35 / 16 + 2 + 2^-519) n after a step. An l is below (35 / 16 + 1) n
