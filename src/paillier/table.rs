@@ -11,6 +11,13 @@ use crate::secret::SecretInteger;
 const WINDOW_BITS: u32 = 8;
 /// The same where every lookup scans the whole row.
 const STRICT_WINDOW_BITS: u32 = 5;
+/// The longest digits of AVX-512 IFMA, whose products are fast and whose rows are asked for ahead: 12 bits are no
+/// faster than 11.
+const LONGEST_WINDOW_BITS: u32 = 11;
+/// What a table with digits above [`WINDOW_BITS`] may take. A 2048-bit key has digits of 11 bits and 59 MiB modulo p^2
+/// and q^2 each, of 10 bits and 64 MiB modulo n^2 for exponents of 1024 bits, 80 MiB for 1280; each is built in about a
+/// tenth of a second. A training server, which keeps its own two tables and one for its peer's key, takes 200 MiB.
+const TABLE_BYTES: u64 = 96 << 20;
 /// Tables are made for a multiple of so many bits: exponents of slightly different lengths share one.
 const LENGTH_STEP_BITS: u32 = 256;
 
@@ -21,7 +28,14 @@ const LENGTH_STEP_BITS: u32 = 256;
 pub(super) struct PowerTable {
     modulus: Modulus,
     base: SecretInteger,
-    built: Mutex<Vec<(EngineKind, FixedBase)>>,
+    built: Mutex<Vec<Built>>,
+}
+
+/// A table and for whom it was made.
+struct Built {
+    engine: EngineKind,
+    constant_time: ConstantTime,
+    table: FixedBase,
 }
 
 impl PowerTable {
@@ -44,25 +58,22 @@ impl PowerTable {
     /// Two threads that miss at the same time both build; the lock is never held while the engine works, since its threads
     /// may come here themselves.
     fn at_least(&self, engine: &Engine, bits: u32) -> Result<FixedBase, PaillierError> {
-        let window_bits = match engine.constant_time() {
-            ConstantTime::Default => WINDOW_BITS,
-            ConstantTime::Strict => STRICT_WINDOW_BITS,
-        };
-        let serves =
-            |(kind, table): &(EngineKind, FixedBase)| *kind == engine.kind() && table.window_bits() == window_bits;
-        if let Some((_, table)) = self.lock().iter().find(|built| serves(built) && built.1.max_bits() >= bits) {
-            return Ok(table.clone());
+        let serves = |built: &Built| built.engine == engine.kind() && built.constant_time == engine.constant_time();
+        if let Some(built) = self.lock().iter().find(|built| serves(built) && built.table.max_bits() >= bits) {
+            return Ok(built.table.clone());
         }
         let max_bits = bits.next_multiple_of(LENGTH_STEP_BITS);
+        let window_bits = window_bits(engine.kind(), engine.constant_time(), &self.modulus, max_bits);
         let table = engine.fixed_base(&self.modulus, &self.base, max_bits, window_bits)?;
         let mut tables = self.lock();
-        tables.retain(|built| !serves(built) || built.1.max_bits() > max_bits);
-        tables.push((engine.kind(), table.clone()));
+        tables.retain(|built| !serves(built) || built.table.max_bits() > max_bits);
+        let (engine, constant_time) = (engine.kind(), engine.constant_time());
+        tables.push(Built { engine, constant_time, table: table.clone() });
         Ok(table)
     }
 
     /// A poisoned lock is taken over: entries are whole before they are pushed.
-    fn lock(&self) -> MutexGuard<'_, Vec<(EngineKind, FixedBase)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Built>> {
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -70,5 +81,42 @@ impl PowerTable {
 impl fmt::Debug for PowerTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PowerTable(..)")
+    }
+}
+
+/// Length of the digits of a table for exponents of up to `max_bits` bits.
+fn window_bits(engine: EngineKind, constant_time: ConstantTime, modulus: &Modulus, max_bits: u32) -> u32 {
+    match (constant_time, engine) {
+        (ConstantTime::Strict, _) => STRICT_WINDOW_BITS,
+        (ConstantTime::Default, EngineKind::Ifma) => {
+            // Limbs of 52 bits in words of 64.
+            let row_bytes = u64::from(modulus.bits().div_ceil(52)) * 8;
+            let table_bytes = |window: u32| (u64::from(max_bits.div_ceil(window)) * row_bytes) << window;
+            let mut longer = (WINDOW_BITS + 1..=LONGEST_WINDOW_BITS).rev();
+            longer.find(|window| table_bytes(*window) <= TABLE_BYTES).unwrap_or(WINDOW_BITS)
+        }
+        (ConstantTime::Default, _) => WINDOW_BITS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rug::Integer;
+
+    use super::*;
+
+    #[test]
+    fn digits_are_as_long_as_the_memory_for_a_table_allows() {
+        let modulus = |bits: u32| Modulus::plain(&((Integer::from(1) << bits) - 1u32));
+        let window = |bits, max_bits| window_bits(EngineKind::Ifma, ConstantTime::Default, &modulus(bits), max_bits);
+        assert_eq!(window(2048, 1024), 11);
+        assert_eq!((window(4096, 1024), window(4096, 1280)), (10, 10));
+        assert_eq!((window(4096, 2048), window(8192, 2048)), (9, 8));
+        for engine in [EngineKind::Gmp, EngineKind::Ifma] {
+            let strict = window_bits(engine, ConstantTime::Strict, &modulus(2048), 1024);
+            assert_eq!(strict, STRICT_WINDOW_BITS);
+        }
+        let gmp = window_bits(EngineKind::Gmp, ConstantTime::Default, &modulus(2048), 1024);
+        assert_eq!(gmp, WINDOW_BITS);
     }
 }

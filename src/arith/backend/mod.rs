@@ -20,8 +20,8 @@ pub(crate) trait Backend: Sync {
     const KIND: EngineKind;
     /// Residues of a group, which the kernels treat at once.
     const WIDTH: usize;
-    /// Rows that [`Kernels::comb_step`] may multiply by before [`Kernels::comb_end`]; none where a product has no faster
-    /// form for rows that are prepared.
+    /// Rows that [`Kernels::comb_step`] may multiply by before [`Kernels::comb_end`]; none where there is no faster way
+    /// than a product.
     const COMB_ROWS: usize = 0;
     /// Kernels bound to the moduli of a group.
     type Kernels<'m>: Kernels;
@@ -58,8 +58,8 @@ pub(crate) trait Kernels: Sync {
     }
     /// Prepares a row for [`Kernels::comb_step`]; `inverse` is that of the row modulo the root.
     fn comb_row(&self, _row: &mut [u64], _inverse: &[u64], _scratch: &mut Scratch) {}
-    /// x *= row, a prepared one, but for what is gathered in `sum`, half as wide and at first zero; meanwhile the rows of
-    /// the next table may come nearer, as in [`Kernels::product_ahead`].
+    /// x *= row, a prepared one, but for what is gathered in `sum`, half as wide and at first zero; meanwhile the rows
+    /// of the next table may come nearer, as in [`Kernels::product_ahead`].
     fn comb_step(
         &self,
         x: &mut [u64],

@@ -3,15 +3,19 @@
 //!
 //! Of a row y0 + y1 n, y0 invertible modulo n, the table keeps y0 and l = y1 / y0 mod n. A running product is
 //!
-//!     c = c0 + (c0 L + T) n,    L the sum of the l of its rows.
+//! ```text
+//! c = c0 + (c0 L + T) n,    L the sum of the l of its rows.
+//! ```
 //!
 //! With c0 y0 = R c0' - q n as in [`residue`](super::residue), c times the row and by R is
 //!
-//!     c0' + (c0 y0 (l + L) + T y0 - q) / R n = c0' + (c0' (l + L) + (T y0 - q) / R) n  (mod n^2),
+//! ```text
+//! c0' + (c0 y0 (l + L) + T y0 - q) / R n = c0' + (c0' (l + L) + (T y0 - q) / R) n  (mod n^2),
+//! ```
 //!
-//! so that a step takes c0 y0 and T y0 and adds l to L, whose limbs are not carried. Bounds: 0 <= c0 < 5 n, 0 <= T < 7 n as
-//! x0 and x1 of a residue, T' < (35 / 16 + 2 + 2^-519) n after a step. An l is below (35 / 16 + 1) n and has normalised
-//! limbs: the columns of L stay below 2^62 for [`COMB_ROWS`] rows.
+//! so that a step takes c0 y0 and T y0 and adds l to L, whose limbs are not carried. Bounds: 0 <= c0 < 5 n and
+//! 0 <= T < 7 n as x0 and x1 of a residue, T' < (35 / 16 + 2 + 2^-519) n after a step. An l is below (35 / 16 + 1) n
+//! and has normalised limbs: the columns of L stay below 2^62 for [`COMB_ROWS`] rows.
 
 use super::features::simd;
 use super::lanes::Lanes;
@@ -72,9 +76,9 @@ simd! {
 
     /// x = c0 and T becomes c0 and c0 L + T; destroys the sum. R^2 mod n comes in `radix_squared`.
     ///
-    /// The sum of the l R is below 1024 * 3.2 n, its reduction below (1 + 2 + 2^-519) n: 3277 n / R is below 206, and below
-    /// one where n is that small. Times R^2 and reduced, it is below (4 / 16 + 1) n. With c0 < 5 n and T < 4.2 n the
-    /// result is below (0.4 + 4.2 + 2 + 2^-519) n < 7 n.
+    /// The sum of the l R is below 1024 * 3.2 n, its reduction below (1 + 2 + 2^-519) n: 3277 n / R is below 206, and
+    /// below one where n is that small. Times R^2 and reduced, it is below (4 / 16 + 1) n. With c0 < 5 n and T < 4.2 n
+    /// the result is below (0.4 + 4.2 + 2 + 2^-519) n < 7 n.
     pub(super) fn end(x: &mut [Row], sum: &mut [Row], radix_squared: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
         let limbs = reducer.modulus.len();
         let Work { low, quotient, .. } = Work::new(work, limbs);
