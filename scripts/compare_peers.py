@@ -5,7 +5,8 @@
 
 Installs the pinned peers into a virtual environment, measures them in turns with `smlp primitives`, checks that every
 result decrypts to the number that plain integers give, and writes peers.csv and peers.md. A peer that cannot be
-installed for any Python that is found is named and left out.
+installed for any Python that is found is named and left out. The column cpu_share tells what part of the time a library
+had its core, in its worst turn: well below 1 another program was in the way, and the row is worth nothing.
 
 Exit codes: 0 done, 1 a wrong result, 2 usage, 3 smlp or every peer is missing.
 """
@@ -15,6 +16,7 @@ import csv
 import json
 import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -27,7 +29,7 @@ PEERS = {"sf-heu": ["sf-heu==0.5.2b0", "numpy==1.26.4"], "python-paillier": ["ph
 PYTHONS = [sys.executable, "python3.11", "python3.10", "python3.12", "python3.9", "python3.8"]
 # What is compared, as smlp primitives calls it.
 OPERATIONS = ["encrypt_public", "decrypt", "add", "mul_plain_64", "dot_term_64"]
-COLUMNS = ["operation", "key_bits", "library", "version", "median_ns", "times_smlp"]
+COLUMNS = ["operation", "key_bits", "library", "version", "median_ns", "times_smlp", "cpu_share"]
 BATCH, DOT_BASES, DOT_ROWS = 64, 16, 4
 
 
@@ -64,31 +66,34 @@ def install(peer, folder):
 
 
 def on_one_core(command, **options):
-    """Runs a command with one thread on one core, and gives what it prints."""
+    """Runs a command with one thread on one core; what it prints, and the share of the time that it had the core."""
     core = {min(os.sched_getaffinity(0))}
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")}
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, env=os.environ | threads, preexec_fn=lambda: os.sched_setaffinity(0, core),
                           stdout=subprocess.PIPE, text=True, **options)
     if done.returncode != 0:
         raise WrongResult(f"{Path(command[0]).name} stopped with exit code {done.returncode}")
-    return done.stdout
+    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
+    return done.stdout, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / wall
 
 
 def measure_smlp(program, key_bits, seconds):
-    """Nanoseconds of each operation; smlp checks its results itself."""
+    """Nanoseconds of each operation, and the share of the core; smlp checks its results itself."""
     with tempfile.TemporaryDirectory() as out:
-        on_one_core([program, "primitives", "--key-bits", str(key_bits), "--batch", str(BATCH), "--threads", "1",
-                     "--operations", ",".join(OPERATIONS), "--seconds", str(seconds), "--out", out],
-                    stderr=subprocess.DEVNULL)
+        command = [program, "primitives", "--key-bits", str(key_bits), "--batch", str(BATCH), "--threads", "1",
+                   "--operations", ",".join(OPERATIONS), "--seconds", str(seconds), "--out", out]
+        _, share = on_one_core(command, stderr=subprocess.DEVNULL)
         with open(Path(out) / "primitives.csv", newline="") as file:
-            return {row["operation"]: float(row["median_ns"]) for row in csv.DictReader(file)}
+            return {row["operation"]: float(row["median_ns"]) for row in csv.DictReader(file)}, share
 
 
 def measure_peer(python, peer, key_bits, seconds):
-    """Nanoseconds of each operation, and the peer's version."""
-    output = on_one_core([python, __file__, "--measure", peer, "--key-bits", str(key_bits), "--seconds", str(seconds)])
+    """Nanoseconds of each operation, the share of the core, and the peer's version."""
+    output, share = on_one_core([python, __file__, "--measure", peer, "--key-bits", str(key_bits),
+                                 "--seconds", str(seconds)])
     found = json.loads(output.strip().splitlines()[-1])
-    return found["median_ns"], found["version"]
+    return found["median_ns"], share, found["version"]
 
 
 class Heu:
@@ -202,12 +207,13 @@ def compare(program, pythons, key_lengths, seconds, rounds):
     smlp_version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout.split()[-1]
     rows = []
     for key_bits in key_lengths:
-        found, versions = {}, {"smlp": smlp_version}
+        found, shares, versions = {}, {}, {"smlp": smlp_version}
         for _ in range(rounds):
             turns = {"smlp": measure_smlp(program, key_bits, seconds)}
             for peer, python in pythons.items():
-                turns[peer], versions[peer] = measure_peer(python, peer, key_bits, seconds)
-            for library, times in turns.items():
+                *turns[peer], versions[peer] = measure_peer(python, peer, key_bits, seconds)
+            for library, (times, share) in turns.items():
+                shares[library] = min(share, shares.get(library, 1.0))
                 for operation, nanoseconds in times.items():
                     found.setdefault((operation, library), []).append(nanoseconds)
         for operation in OPERATIONS:
@@ -215,7 +221,8 @@ def compare(program, pythons, key_lengths, seconds, rounds):
             for library in versions:
                 if (operation, library) in found:
                     median = statistics.median(found[operation, library])
-                    rows.append([operation, key_bits, library, versions[library], f"{median:.1f}", f"{median / own:.3f}"])
+                    rows.append([operation, key_bits, library, versions[library], f"{median:.1f}", f"{median / own:.3f}",
+                                 f"{shares[library]:.2f}"])
     return rows
 
 
@@ -224,9 +231,11 @@ def write(folder, rows):
     with open(folder / "peers.csv", "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([COLUMNS] + rows)
-    lines = ["| operation | key bits | library | one operation, us | times smlp |", "|---|---|---|---|---|"]
-    for operation, key_bits, library, version, median, ratio in rows:
-        lines.append(f"| {operation} | {key_bits} | {library} {version} | {float(median) / 1e3:.1f} | {float(ratio):.2f} |")
+    lines = ["| operation | key bits | library | one operation, us | times smlp | CPU share |",
+             "|---|---|---|---|---|---|"]
+    for operation, key_bits, library, version, median, ratio, share in rows:
+        lines.append(f"| {operation} | {key_bits} | {library} {version} | {float(median) / 1e3:.1f} | {float(ratio):.2f} "
+                     f"| {share} |")
     (folder / "peers.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 
