@@ -1,7 +1,7 @@
 //! Residues in memory, in any backend that computes on this processor.
 //!
 //! Residues come in groups of `width` lanes. Within a group the limbs go first: limb j of lane l is word
-//! j * width + l, so that one vector holds the same limb of all lanes. The lanes beyond the last residue are zero.
+//! j * width + l, so that one vector holds the same limb of all lanes. What the lanes beyond the last residue hold is unspecified.
 
 use super::words::Words;
 use crate::arith::options::EngineKind;
