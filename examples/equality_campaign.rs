@@ -22,6 +22,8 @@ use smlp::secret::SecretLimbs;
 const CHUNK: usize = 512;
 /// Bases of a product of powers.
 const TERMS: usize = 16;
+const OPERATIONS: [&str; 8] =
+    ["product", "square", "conversion", "power_64", "multi_power_64", "full_power", "encrypt", "decrypt"];
 const USAGE: &str = "equality_campaign OPERATION KEY_BITS COUNT; operations: product, square, conversion, power_64, \
                      multi_power_64, full_power, encrypt, decrypt";
 
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         [operation, bits, count] => bits.parse().ok().zip(count.parse().ok()).map(|(b, c)| (operation.as_str(), b, c)),
         _ => None,
     };
+    let part = part.filter(|(operation, ..)| OPERATIONS.contains(operation));
     let Some((operation, key_bits, count)) = part else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
@@ -152,7 +155,7 @@ impl Subject {
                 let opened = self.key.decrypt_many(engine, &sealed).expect("ciphertexts of this key");
                 return opened.iter().map(|plaintext| Integer::clone(plaintext)).collect();
             }
-            _ => panic!("no operation {operation}: {USAGE}"),
+            _ => unreachable!("main lets known operations through"),
         };
         engine.store(&batch.expect("shapes agree"))
     }
@@ -187,7 +190,7 @@ impl Subject {
                     self.key.public_key().decode(logarithm * &inverse % n)
                 })
             }
-            _ => panic!("no operation {operation}: {USAGE}"),
+            _ => unreachable!("main lets known operations through"),
         }
     }
 }
