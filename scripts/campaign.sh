@@ -6,7 +6,7 @@
 # Run again with the same name, it skips the jobs that are complete; a job that was stopped starts again, since a
 # training cannot be resumed. Environment, with defaults:
 #
-#     RESULTS=results      folder above NAME
+#     RESULTS=results      folder above NAME, as seen from the top of the repository
 #     JOBS="breast_cancer digits"
 #     CANCER_EPOCHS=10  DIGITS_EPOCHS=5
 #     KEY_BITS=2048        below that the keys protect nothing
@@ -21,16 +21,16 @@ if [ $# -ne 1 ] || [[ ! $1 =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]]; then
     echo "usage: scripts/campaign.sh NAME" >&2
     exit 2
 fi
-repository=$(cd "$(dirname "$0")/.." && pwd)
-folder=${RESULTS:-$repository/results}/$1
+cd "$(dirname "$0")/.."
+folder=${RESULTS:-results}/$1
 read -r -a jobs <<<"${JOBS:-breast_cancer digits}"
 read -r -a flags <<<"${FLAGS:-}"
 mkdir -p "$folder"
 log=$folder/campaign.log
 
 if [ -z "${SMLP:-}" ]; then
-    cargo build --quiet --release --locked --manifest-path "$repository/Cargo.toml" --bin smlp
-    SMLP=$repository/target/release/smlp
+    cargo build --quiet --release --locked --bin smlp
+    SMLP=target/release/smlp
 fi
 
 say() {
@@ -96,7 +96,7 @@ sys.exit(0 if equal else 1)
 PYTHON
 }
 
-say "smlp $("$SMLP" --version | cut -d' ' -f2), commit $(git -C "$repository" rev-parse --short HEAD 2>/dev/null || echo unknown)"
+say "smlp $("$SMLP" --version | cut -d' ' -f2), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
 for job in "${jobs[@]}"; do
     train "$job"
 done
