@@ -155,7 +155,7 @@ fn charts_without_data_are_left_out_with_a_note() {
     write(&input, &rows);
     let (summary, page) = report(folder.path());
     assert_eq!(summary.charts.len(), 1, "{:?}", summary.charts);
-    assert_eq!(summary.charts_missing.len(), 9);
+    assert_eq!(summary.charts_missing.len(), 10);
     assert!(
         summary.charts_missing.contains(&"Step time by phase: needs summary.json with phases (smlp train)".to_owned())
     );
