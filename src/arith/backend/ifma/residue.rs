@@ -3,13 +3,17 @@
 //! Modulo n^2 a residue is x = x0 + x1 n. The Montgomery reduction of x0 y0 modulo n with the quotient q satisfies
 //! x0 y0 = R c0 - q n exactly, so that
 //!
-//!     c0 = x0 y0 / R mod n, keeping q
-//!     c1 = (x0 y1 + x1 y0 - q) / R mod n
-//!     x y / R = c0 + c1 n  (mod n^2).
+//! ```text
+//! c0 = x0 y0 / R mod n, keeping q
+//! c1 = (x0 y1 + x1 y0 - q) / R mod n
+//! x y / R = c0 + c1 n  (mod n^2).
+//! ```
 //!
 //! Residues are kept times R, x0 and x1 not reduced below n but
 //!
-//!     0 <= x0 < 5 n,  0 <= x1 < 7 n,  16 n <= R,
+//! ```text
+//! 0 <= x0 < 5 n,  0 <= x1 < 7 n,  16 n <= R,
+//! ```
 //!
 //! which a product keeps: x0 y0 / R + n < (25 / 16 + 1) n < 5 n, and -R < x0 y1 + x1 y0 - q since q < R, so that
 //! 0 <= c1 < (2 * 35 / 16 + 2 + 2^-519) n < 7 n (see [`reduce`](super::reduce)). A residue modulo a number of no
