@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use rug::Integer;
+use subtle::Choice;
 
 use super::backend::gmp::constant;
 use super::backend::words::Words;
@@ -146,7 +147,7 @@ impl Crt {
     }
 
     /// For 2k `halves` that are 1 modulo p and q, the k numbers in [0, n) that are (x - 1)/p * scale.0 modulo p and
-    /// (x - 1)/q * scale.1 modulo q: Paillier's L with its factor.
+    /// (x - 1)/q * scale.1 modulo q: Paillier's L with its factor; and whether all were 1 modulo p and q.
     ///
     /// # Errors
     /// [`EngineError::Shape`] for residues of other moduli.
@@ -155,29 +156,20 @@ impl Crt {
         engine: &Engine,
         halves: &Batch,
         scale: (&SecretLimbs, &SecretLimbs),
-    ) -> Result<Vec<SecretInteger>, EngineError> {
-        let joined = self.map_halves(engine, halves, |mod_p, mod_q| {
-            let high_p = scaled_high(&mod_p, &self.roots.p, scale.0);
-            let high_q = scaled_high(&mod_q, &self.roots.q, scale.1);
-            self.roots.join(&high_p, &high_q)
-        })?;
-        Ok(joined.iter().map(SecretLimbs::to_integer).collect())
-    }
-
-    /// `join` of the two halves of each of k residues.
-    fn map_halves(
-        &self,
-        engine: &Engine,
-        halves: &Batch,
-        join: impl Fn(SecretLimbs, SecretLimbs) -> SecretLimbs + Sync,
-    ) -> Result<Vec<SecretLimbs>, EngineError> {
+    ) -> Result<(Vec<SecretInteger>, Choice), EngineError> {
         let len = self.joined_len(halves)?;
         let width = self.half_width();
         let numbers = engine.store_limbs(halves);
         let (mod_p, mod_q) = numbers.as_slice().split_at(len * width);
         let pairs = mod_p.par_chunks(width).zip(mod_q.par_chunks(width));
-        let own = |half: &[u64]| SecretLimbs::new(half.to_vec());
-        Ok(engine.install(|| pairs.map(|(mod_p, mod_q)| join(own(mod_p), own(mod_q))).collect()))
+        let join = |(mod_p, mod_q)| {
+            let (high_p, low_p) = scaled_high(mod_p, &self.roots.p, scale.0);
+            let (high_q, low_q) = scaled_high(mod_q, &self.roots.q, scale.1);
+            (self.roots.join(&high_p, &high_q).to_integer(), constant::is_zero(&low_p) & constant::is_zero(&low_q))
+        };
+        let joined: Vec<(SecretInteger, Choice)> = engine.install(|| pairs.map(join).collect());
+        let all_one = joined.iter().fold(Choice::from(1), |all, (_, one)| all & *one);
+        Ok((joined.into_iter().map(|(number, _)| number).collect(), all_one))
     }
 
     /// Half the length of a batch of halves.
@@ -201,10 +193,10 @@ impl Crt {
     }
 }
 
-/// (x - 1)/root * scale mod root, x below root^2.
-fn scaled_high(x: &SecretLimbs, root: &SecretLimbs, scale: &SecretLimbs) -> SecretLimbs {
-    let (high, _) = constant::div_rem(&constant::sub_small(x, 1), root);
-    constant::mul_mod(&high, scale, root)
+/// (x - 1)/root * scale mod root, x below root^2, and (x - 1) mod root.
+fn scaled_high(x: &[u64], root: &SecretLimbs, scale: &SecretLimbs) -> (SecretLimbs, SecretLimbs) {
+    let (high, low) = constant::div_rem(&constant::sub_small(&SecretLimbs::new(x.to_vec()), 1), root);
+    (constant::mul_mod(&high, scale, root), low)
 }
 
 impl fmt::Debug for Crt {

@@ -4,7 +4,7 @@
 //! literature; they prove nothing more: not that n has exactly two prime factors, not that its owner knows them, not
 //! that h is an n-th power or of high order.
 //!
-//! Timing class of the whole file: `_vartime` in values that are public; rule S1 is `constant` in primes that it admits.
+//! Timing class of the whole file: `_vartime` in values that are public; rules S1 and S2 are `constant` in secrets that they admit.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -15,6 +15,7 @@ use rug::integer::{IsPrime, Order};
 use super::error::PaillierError;
 use super::key_id::KeyId;
 use super::prime::is_probably_prime;
+use crate::arith::constant;
 use crate::rng::SecureRng;
 use crate::secret::SecretLimbs;
 
@@ -52,6 +53,9 @@ pub enum AdmissionRule {
     BaseJacobi,
     /// S1: p q = n for the p, q of a private key file, of equal length, both primes that are 3 modulo 4.
     PrimesMatch,
+    /// S2: for a key whose h generates a subgroup, its orders v and w have their length, v | p - 1, w | q - 1, and h^v = 1
+    /// modulo p^2, h^w = 1 modulo q^2.
+    OrdersMatch,
     /// C1: c is not 0.
     CiphertextNonZero,
     /// C2: c < n^2.
@@ -64,7 +68,7 @@ pub enum AdmissionRule {
 
 impl AdmissionRule {
     /// Every rule, in the order in which they are checked.
-    pub const ALL: [AdmissionRule; 13] = [
+    pub const ALL: [AdmissionRule; 14] = [
         AdmissionRule::KeyLength,
         AdmissionRule::ModulusOdd,
         AdmissionRule::ModulusComposite,
@@ -74,6 +78,7 @@ impl AdmissionRule {
         AdmissionRule::BaseValid,
         AdmissionRule::BaseJacobi,
         AdmissionRule::PrimesMatch,
+        AdmissionRule::OrdersMatch,
         AdmissionRule::CiphertextNonZero,
         AdmissionRule::CiphertextReduced,
         AdmissionRule::CiphertextInvertible,
@@ -92,6 +97,7 @@ impl AdmissionRule {
             AdmissionRule::BaseValid => "K7",
             AdmissionRule::BaseJacobi => "K8",
             AdmissionRule::PrimesMatch => "S1",
+            AdmissionRule::OrdersMatch => "S2",
             AdmissionRule::CiphertextNonZero => "C1",
             AdmissionRule::CiphertextReduced => "C2",
             AdmissionRule::CiphertextInvertible => "C3",
@@ -111,6 +117,7 @@ impl AdmissionRule {
             AdmissionRule::BaseValid => "base-valid",
             AdmissionRule::BaseJacobi => "base-jacobi",
             AdmissionRule::PrimesMatch => "primes-match",
+            AdmissionRule::OrdersMatch => "orders-match",
             AdmissionRule::CiphertextNonZero => "ciphertext-nonzero",
             AdmissionRule::CiphertextReduced => "ciphertext-reduced",
             AdmissionRule::CiphertextInvertible => "ciphertext-invertible",
@@ -179,6 +186,23 @@ pub(super) fn primes(n: &Integer, p: &Integer, q: &Integer) -> Result<(), Pailli
     };
     AdmissionRule::PrimesMatch
         .require(is_blum_prime(p) && is_blum_prime(q), || "p and q are not both primes that are 3 modulo 4".into())
+}
+
+/// Rule S2 for one prime of a private key and the order of h modulo it.
+pub(super) fn order(
+    h: &Integer,
+    prime: &SecretLimbs,
+    order: &SecretLimbs,
+    order_bits: u32,
+) -> Result<(), PaillierError> {
+    let rule = AdmissionRule::OrdersMatch;
+    let length = order.to_integer().significant_bits();
+    rule.require(length == order_bits, || format!("an order of h has {length} bits instead of {order_bits}"))?;
+    let (_, rest) = constant::div_rem(&constant::sub_small(prime, 1), order);
+    rule.require(constant::is_zero(&rest).into(), || "an order of h does not divide p - 1 or q - 1".into())?;
+    let square = SecretLimbs::new(constant::mul(prime, prime).to_integer().to_digits(Order::Lsf));
+    let power = constant::pow_mod(&SecretLimbs::new(h.to_digits(Order::Lsf)), order, order_bits, &square);
+    rule.require(constant::is_one(&power).into(), || "h does not have the order that the key says".into())
 }
 
 /// Rules C1 and C2 for every ciphertext, each in as many limbs as n^2 has.

@@ -1,10 +1,13 @@
 //! Keys and ciphertexts as containers (`container.rs` has the frame). Payloads, numbers little-endian, L = key_bits:
 //!
 //! ```text
-//! public key    L u32 | n, ceil(L / 8) bytes | h, ceil(2 L / 8) bytes
-//! private key   L u32 | p, ceil(L / 16) bytes | q, ceil(L / 16) bytes | h, ceil(2 L / 8) bytes
+//! public key    L u32 | form u32 | n, ceil(L / 8) bytes | h, ceil(2 L / 8) bytes
+//! private key   L u32 | form u32 | p, ceil(L / 16) bytes | q, ceil(L / 16) bytes | v, w | h, ceil(2 L / 8) bytes
 //! ciphertexts   one after another, ceil(2 L / 8) bytes each
 //! ```
+//!
+//! The form is 0 where h has its full order; it is 1 where h generates a subgroup of order v w, each of ceil(t / 8) bytes
+//! for the t of [`KeyForm::order_bits`]: only then a private key has v and w.
 //!
 //! Whatever is read is admitted by the numbered rules before any arithmetic with it.
 
@@ -17,6 +20,7 @@ use zeroize::Zeroizing;
 use super::admit;
 use super::ciphertext::Ciphertexts;
 use super::error::PaillierError;
+use super::form::KeyForm;
 use super::key_id::KeyId;
 use super::packing::SlotLayout;
 use super::public_key::PublicKey;
@@ -60,18 +64,19 @@ impl PublicKey {
     fn to_container(&self) -> Container {
         let key_bits = self.key_bits();
         let mut writer = Writer::new();
-        writer.u32(key_bits).integer(self.n(), len_bytes(key_bits)).integer(self.h(), self.ciphertext_len_bytes());
+        writer.u32(key_bits).u32(self.form().code());
+        writer.integer(self.n(), len_bytes(key_bits)).integer(self.h(), self.ciphertext_len_bytes());
         key_container(Kind::PublicKey, self.id(), writer)
     }
 
     fn from_container(container: &Container) -> Result<PublicKey, PaillierError> {
         let mut reader = Reader::new(&container.payload);
-        let key_bits = read_key_bits(&mut reader)?;
+        let (key_bits, form) = read_head(&mut reader)?;
         let n = reader.integer("n", len_bytes(key_bits))?;
         let h = reader.integer("h", len_bytes(2 * key_bits))?;
         reader.end()?;
         require_length(&n, key_bits)?;
-        let key = PublicKey::admit(n, h)?;
+        let key = PublicKey::admit(n, h, form)?;
         require_id(container, key.id())?;
         Ok(key)
     }
@@ -98,12 +103,16 @@ impl SecretKey {
         let public = self.public_key();
         let key_bits = public.key_bits();
         let (p, q) = self.primes();
-        let mut writer = Writer::with_capacity(4 + 4 * len_bytes(key_bits));
-        writer.u32(key_bits);
+        // No more than this, or the writer would leave a copy of secrets where it was before it grew.
+        let mut writer = Writer::with_capacity(8 + 5 * len_bytes(key_bits));
+        writer.u32(key_bits).u32(public.form().code());
         for prime in [p, q] {
-            let bytes: Zeroizing<Vec<u8>> =
-                Zeroizing::new(prime.as_slice().iter().flat_map(|limb| limb.to_le_bytes()).collect());
-            writer.raw(&bytes[..len_bytes(key_bits / 2)]);
+            write_secret(&mut writer, prime, len_bytes(key_bits / 2));
+        }
+        if let (Some((v, w)), Some(order_bits)) = (self.orders(), public.form().order_bits(key_bits)) {
+            for order in [v, w] {
+                write_secret(&mut writer, order, len_bytes(order_bits));
+            }
         }
         writer.integer(public.h(), public.ciphertext_len_bytes());
         key_container(Kind::SecretKey, public.id(), writer)
@@ -111,18 +120,31 @@ impl SecretKey {
 
     pub(super) fn from_container(container: &Container) -> Result<SecretKey, PaillierError> {
         let mut reader = Reader::new(&container.payload);
-        let key_bits = read_key_bits(&mut reader)?;
+        let (key_bits, form) = read_head(&mut reader)?;
         let p = SecretInteger::new(reader.integer("p", len_bytes(key_bits / 2))?);
         let q = SecretInteger::new(reader.integer("q", len_bytes(key_bits / 2))?);
+        let orders = match form.order_bits(key_bits) {
+            None => None,
+            Some(order_bits) => {
+                let mut order = |name| reader.integer(name, len_bytes(order_bits)).map(SecretInteger::new);
+                Some((order("v")?, order("w")?))
+            }
+        };
         let h = reader.integer("h", len_bytes(2 * key_bits))?;
         reader.end()?;
         let n = Integer::from(&*p * &*q);
         require_length(&n, key_bits)?;
-        let public = PublicKey::admit(n, h)?;
+        let public = PublicKey::admit(n, h, form)?;
         admit::primes(public.n(), &p, &q)?;
         require_id(container, public.id())?;
-        let limbs = |prime: &Integer| SecretLimbs::new(prime.to_digits(Order::Lsf));
-        SecretKey::assemble(public, limbs(&p), limbs(&q))
+        let limbs = |number: &SecretInteger| SecretLimbs::new(number.to_digits(Order::Lsf));
+        let (p, q) = (limbs(&p), limbs(&q));
+        let orders = orders.map(|(v, w)| (limbs(&v), limbs(&w)));
+        if let (Some((v, w)), Some(order_bits)) = (&orders, form.order_bits(key_bits)) {
+            admit::order(public.h(), &p, v, order_bits)?;
+            admit::order(public.h(), &q, w, order_bits)?;
+        }
+        SecretKey::assemble(public, p, q, orders)
     }
 }
 
@@ -244,10 +266,20 @@ fn key_container(kind: Kind, id: KeyId, writer: Writer) -> Container {
     Container { kind, key_id: id.to_bytes(), shape: vec![], fraction_bits: 0, slots: SlotField::default(), payload }
 }
 
-fn read_key_bits(reader: &mut Reader<'_>) -> Result<u32, PaillierError> {
+/// The low `len` bytes of a number that has no more.
+fn write_secret(writer: &mut Writer, number: &SecretLimbs, len: usize) {
+    let bytes: Zeroizing<Vec<u8>> =
+        Zeroizing::new(number.as_slice().iter().flat_map(|limb| limb.to_le_bytes()).collect());
+    writer.raw(&bytes[..len]);
+}
+
+fn read_head(reader: &mut Reader<'_>) -> Result<(u32, KeyForm), PaillierError> {
     let key_bits = reader.u32("key bits")?;
     admit::key_length(key_bits)?;
-    Ok(key_bits)
+    let code = reader.u32("form")?;
+    let form =
+        KeyForm::from_code(code).ok_or_else(|| CodecError::invalid("form", format!("{code} is no form of a key")))?;
+    Ok((key_bits, form))
 }
 
 fn require_length(n: &Integer, key_bits: u32) -> Result<(), PaillierError> {

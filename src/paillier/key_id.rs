@@ -6,20 +6,22 @@ use rug::Integer;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::form::KeyForm;
 use crate::codec::Writer;
 use crate::container::KEY_ID_BYTES;
 
-/// The first 16 bytes of SHA-256 over a tag, the key's length, n and h: two different public keys never share a name.
+/// The first 16 bytes of SHA-256 over a tag, the key's form and length, n and h: two different public keys never share a name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId([u8; KEY_ID_BYTES]);
 
 impl KeyId {
-    /// The name of the public key (n, h).
-    pub(super) fn of(n: &Integer, h: &Integer) -> Self {
+    /// The name of the public key (n, h) of this form.
+    pub(super) fn of(n: &Integer, h: &Integer, form: KeyForm) -> Self {
         let width = n.significant_digits::<u8>();
         let mut writer = Writer::new();
-        writer.raw(b"smlp paillier public key").u32(n.significant_bits()).integer(n, width).integer(h, 2 * width);
+        writer.raw(b"smlp paillier public key").u32(form.code()).u32(n.significant_bits());
+        writer.integer(n, width).integer(h, 2 * width);
         let digest = Sha256::digest(writer.as_slice());
         let mut id = [0; KEY_ID_BYTES];
         id.copy_from_slice(&digest[..KEY_ID_BYTES]);
@@ -77,8 +79,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn n_and_h_both_change_the_name() {
-        let id = |n: u32, h: u32| KeyId::of(&Integer::from(n), &Integer::from(h));
+    fn n_h_and_the_form_change_the_name() {
+        let named = |n: u32, h: u32, form| KeyId::of(&Integer::from(n), &Integer::from(h), form);
+        let id = |n: u32, h: u32| named(n, h, KeyForm::Full);
+        assert_ne!(id(35, 2), named(35, 2, KeyForm::Subgroup));
         assert_eq!(id(35, 2), id(35, 2));
         assert_ne!(id(35, 2), id(35, 3));
         assert_ne!(id(35, 2), id(33, 2));

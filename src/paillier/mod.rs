@@ -2,7 +2,7 @@
 //!
 //! Paillier, "Public-Key Cryptosystems Based on Composite Degree Residuosity Classes", EUROCRYPT 1999, with g = 1 + n:
 //! c = (1 + n m) R mod n^2, where the randomiser R is r^n (ISO/IEC 18033-6) or h^s (Damgard, Jurik, Nielsen 2010).
-//! Plaintexts are signed: v < 0 stands for n + v, and decryption answers in (-n/2, n/2).
+//! h generates a group of one of two orders, see [`KeyForm`]. Plaintexts are signed: v < 0 stands for n + v, and decryption answers in (-n/2, n/2).
 //!
 //! Whoever holds the public key, its owner and a [`Pool`] encrypt behind one trait, [`Encrypt`].
 
@@ -11,6 +11,7 @@ mod blinding;
 mod ciphertext;
 mod error;
 mod files;
+mod form;
 mod key_id;
 mod keygen;
 mod operations;
@@ -29,6 +30,7 @@ pub use admit::{AdmissionRule, MAX_KEY_BITS, MIN_KEY_BITS};
 pub use ciphertext::Ciphertexts;
 pub use error::PaillierError;
 pub use files::CiphertextFile;
+pub use form::KeyForm;
 pub use key_id::KeyId;
 pub use packing::{SlotLayout, pack_linear};
 pub use pool::Pool;

@@ -10,6 +10,7 @@ use super::Encrypt;
 use super::admit;
 use super::ciphertext::Ciphertexts;
 use super::error::PaillierError;
+use super::form::KeyForm;
 use super::key_id::KeyId;
 use super::table::PowerTable;
 use crate::arith::{Batch, Engine, Exponents, Moduli, Modulus};
@@ -26,6 +27,7 @@ struct Inner {
     max_plaintext: Integer,
     n_squared: Modulus,
     h: Integer,
+    form: KeyForm,
     id: KeyId,
     h_powers: PowerTable,
 }
@@ -35,9 +37,9 @@ impl PublicKey {
     ///
     /// # Errors
     /// If the key is refused.
-    pub fn admit(n: Integer, h: Integer) -> Result<PublicKey, PaillierError> {
+    pub fn admit(n: Integer, h: Integer, form: KeyForm) -> Result<PublicKey, PaillierError> {
         admit::public_key(&n, &h)?;
-        Ok(PublicKey::from_parts(n, h))
+        Ok(PublicKey::from_parts(n, h, form))
     }
 
     /// A key without any check, of any odd n, with h = (-4)^n mod n^2. For known answers only: such a key may hide nothing.
@@ -45,19 +47,20 @@ impl PublicKey {
     pub fn from_modulus_for_tests(n: Integer) -> PublicKey {
         let n_squared = Integer::from(n.square_ref());
         let h = Integer::from(&n_squared - 4u32).secure_pow_mod(&n, &n_squared);
-        PublicKey::from_parts(n, h)
+        PublicKey::from_parts(n, h, KeyForm::Full)
     }
 
     /// A key that was made here or has been admitted.
-    pub(super) fn from_parts(n: Integer, h: Integer) -> PublicKey {
+    pub(super) fn from_parts(n: Integer, h: Integer, form: KeyForm) -> PublicKey {
         let n_squared = Modulus::square_of(&n);
         PublicKey(Arc::new(Inner {
             max_plaintext: Integer::from(&n >> 1),
-            id: KeyId::of(&n, &h),
+            id: KeyId::of(&n, &h, form),
             h_powers: PowerTable::new(&n_squared, SecretInteger::new(h.clone())),
             n_squared,
             n,
             h,
+            form,
         }))
     }
 
@@ -69,6 +72,11 @@ impl PublicKey {
     /// The base h of the randomisers, in (0, n^2).
     pub fn h(&self) -> &Integer {
         &self.0.h
+    }
+
+    /// Which group h generates.
+    pub fn form(&self) -> KeyForm {
+        self.0.form
     }
 
     /// Length of n in bits.
@@ -96,21 +104,31 @@ impl PublicKey {
         self.ciphertext_len_bytes().div_ceil(size_of::<u64>())
     }
 
-    /// E: length of a fresh randomiser's exponent s in h^s, half of n's length rounded up (protocol.md, rule 1).
+    /// E: length of a fresh randomiser's exponent s in h^s, half of n's length rounded up (protocol.md, rule 1); in a
+    /// subgroup what makes h^s uniform there.
     pub fn randomizer_bits(&self) -> u32 {
-        self.key_bits().div_ceil(2)
+        self.form().randomizer_bits(self.key_bits())
     }
 
     /// Length of s in the h^s that hides a sum of `terms` ciphertexts h^e, e < 2^E, raised to secret exponents of
-    /// `exponent_bits` bits: E + T + ceil(log2 d) + sigma (protocol.md, rule 1).
+    /// `exponent_bits` bits: E + T + ceil(log2 d) + sigma (protocol.md, rule 1). In a subgroup the sum's own randomiser is
+    /// hidden whatever its exponents: h^s is at most 2^-sigma from uniform.
     pub fn rerandomizer_bits(&self, exponent_bits: u32, terms: usize, sigma: u32) -> u32 {
-        self.randomizer_bits() + exponent_bits + terms.max(1).next_power_of_two().ilog2() + sigma
+        self.uniform_randomizer_bits(sigma).unwrap_or_else(|| {
+            self.randomizer_bits() + exponent_bits + terms.max(1).next_power_of_two().ilog2() + sigma
+        })
     }
 
     /// Length of s for results of element-wise chains, whose own exponents have grown without a small bound: |n| + sigma
     /// (protocol.md, rule 1).
     pub fn chain_randomizer_bits(&self, sigma: u32) -> u32 {
-        self.key_bits() + sigma
+        self.uniform_randomizer_bits(sigma).unwrap_or(self.key_bits() + sigma)
+    }
+
+    /// Length of s for h^s that are at most 2^-sigma from uniform in the subgroup: h has an order below 2^(2t), and s is
+    /// taken modulo it.
+    fn uniform_randomizer_bits(&self, sigma: u32) -> Option<u32> {
+        self.form().order_bits(self.key_bits()).map(|order_bits| 2 * order_bits + sigma)
     }
 
     /// Fresh ciphertexts (1 + n v) h^s of signed values |v| < n/2, s uniform in [0, 2^E). Timing class: `fixed_sequence`.

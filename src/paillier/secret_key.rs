@@ -6,11 +6,13 @@ use std::sync::{Arc, OnceLock};
 use rayon::prelude::*;
 use rug::Integer;
 use rug::integer::Order;
+use subtle::Choice;
 
 use super::Encrypt;
 use super::admit;
 use super::ciphertext::Ciphertexts;
 use super::error::PaillierError;
+use super::form::KeyForm;
 use super::keygen::{self, Draft};
 use super::public_key::{PublicKey, random_exponents};
 use super::table::PowerTable;
@@ -26,14 +28,24 @@ struct Inner {
     public: PublicKey,
     p: SecretLimbs,
     q: SecretLimbs,
-    /// Length of p and q, which is public.
-    order_bits: u32,
     crt: Crt,
-    /// (L_p((1 + n)^(p-1) mod p^2))^-1 mod p, which is (-q)^-1 mod p, and the same for q.
-    factors: (SecretLimbs, SecretLimbs),
+    /// By p - 1 and q - 1.
+    opening: Opening,
+    /// By the orders of h, where these are shorter.
+    short_opening: Option<Opening>,
     /// h modulo p^2 and modulo q^2, for encryption.
     h_powers: (PowerTable, PowerTable),
     without_crt: OnceLock<WithoutCrt>,
+}
+
+/// What takes the randomiser off a ciphertext and opens what is left.
+struct Opening {
+    /// Exponents a, b with R^a = 1 mod p^2 and R^b = 1 mod q^2 for the randomisers R that it is for.
+    orders: (SecretLimbs, SecretLimbs),
+    /// Length of the exponents, which is public.
+    order_bits: u32,
+    /// (L_p((1 + n)^a mod p^2))^-1 mod p, which is (a q)^-1 mod p, and the same for q.
+    factors: (SecretLimbs, SecretLimbs),
 }
 
 /// phi = (p-1)(q-1) and its inverse modulo n.
@@ -43,15 +55,28 @@ struct WithoutCrt {
 }
 
 impl SecretKey {
-    /// A new key whose n has exactly `key_bits` bits, by rule 1 of protocol.md. Timing class: `constant`, see
-    /// `paillier/keygen.rs`.
+    /// A new key whose n has exactly `key_bits` bits, by rule 1 of protocol.md, of the form [`KeyForm::Full`]. Timing
+    /// class: `constant`, see `paillier/keygen.rs`.
     ///
     /// # Errors
     /// If `key_bits` is odd or not in 1024..=4096.
     pub fn generate(engine: &Engine, key_bits: u32, rng: &mut SecureRng) -> Result<SecretKey, PaillierError> {
-        let Draft { p, q, h } = keygen::draw(engine, key_bits, rng)?;
+        SecretKey::generate_form(engine, key_bits, KeyForm::Full, rng)
+    }
+
+    /// [`SecretKey::generate`] for any form.
+    ///
+    /// # Errors
+    /// If `key_bits` is odd or not in 1024..=4096.
+    pub fn generate_form(
+        engine: &Engine,
+        key_bits: u32,
+        form: KeyForm,
+        rng: &mut SecureRng,
+    ) -> Result<SecretKey, PaillierError> {
+        let Draft { p, q, h, orders } = keygen::draw(engine, key_bits, form, rng)?;
         let n = Integer::clone(&constant::mul(&p, &q).to_integer());
-        SecretKey::assemble(PublicKey::from_parts(n, h), p, q)
+        SecretKey::assemble(PublicKey::from_parts(n, h, form), p, q, orders)
     }
 
     /// A key of any two different odd primes with gcd(p q, (p-1)(q-1)) = 1, without any other check and with the h of
@@ -65,13 +90,20 @@ impl SecretKey {
             return Err(PaillierError::Shape("p divides q - 1 or q divides p - 1: not a Paillier key".into()));
         }
         let public = PublicKey::from_modulus_for_tests(n);
-        SecretKey::assemble(public, exact_limbs(p), exact_limbs(q))
+        SecretKey::assemble(public, exact_limbs(p), exact_limbs(q), None)
     }
 
-    /// The private key of `public`, for primes of equal length (so that gcd(n, (p-1)(q-1)) = 1) or otherwise checked.
-    pub(super) fn assemble(public: PublicKey, p: SecretLimbs, q: SecretLimbs) -> Result<SecretKey, PaillierError> {
+    /// The private key of `public`, for primes of equal length (so that gcd(n, (p-1)(q-1)) = 1) or otherwise checked, and
+    /// the orders of h modulo them where it generates a subgroup.
+    pub(super) fn assemble(
+        public: PublicKey,
+        p: SecretLimbs,
+        q: SecretLimbs,
+        orders: Option<(SecretLimbs, SecretLimbs)>,
+    ) -> Result<SecretKey, PaillierError> {
         let crt = Crt::new(&p, &q)?;
-        let factors = (decryption_factor(&p, &q), decryption_factor(&q, &p));
+        let short_opening = orders.map(|orders| Opening::new(&p, &q, orders));
+        let opening = Opening::new(&p, &q, (constant::sub_small(&p, 1), constant::sub_small(&q, 1)));
         let (p_squared, q_squared) = crt.moduli();
         let h = exact_limbs(public.h());
         let h_modulo = |modulus: &Integer| constant::rem(&h, &exact_limbs(modulus)).to_integer();
@@ -79,14 +111,13 @@ impl SecretKey {
             PowerTable::new(p_squared, h_modulo(p_squared.value())),
             PowerTable::new(q_squared, h_modulo(q_squared.value())),
         );
-        let order_bits = p.to_integer().significant_bits().max(q.to_integer().significant_bits());
         Ok(SecretKey(Arc::new(Inner {
             public,
             p,
             q,
-            order_bits,
             crt,
-            factors,
+            opening,
+            short_opening,
             h_powers,
             without_crt: OnceLock::new(),
         })))
@@ -110,7 +141,18 @@ impl SecretKey {
     ) -> Result<Ciphertexts, PaillierError> {
         let public = self.public_key();
         public.require_plaintexts(values)?;
-        let randomizers = self.randomizers(engine, &random_exponents(values.len(), public.randomizer_bits(), rng))?;
+        let count = values.len();
+        let randomizers = match &self.0.short_opening {
+            None => self.randomizers(engine, &random_exponents(count, public.randomizer_bits(), rng))?,
+            Some(Opening { orders: (v, w), .. }) => {
+                let (at_p, at_q) = &self.0.h_powers;
+                let halves = [
+                    at_p.power(engine, &exponents_below(engine, v, count, rng))?,
+                    at_q.power(engine, &exponents_below(engine, w, count, rng))?,
+                ];
+                self.0.crt.join(engine, &Batch::concat(&halves))?
+            }
+        };
         public.blind(engine, values, &randomizers)
     }
 
@@ -131,13 +173,16 @@ impl SecretKey {
     /// If the engine fails.
     pub fn prepare_encryption(&self, engine: &Engine) -> Result<(), PaillierError> {
         let (at_p, at_q) = &self.0.h_powers;
-        let bits = self.public_key().randomizer_bits();
+        let own = self.0.short_opening.as_ref().map(|opening| opening.order_bits);
+        let bits = own.unwrap_or(self.public_key().randomizer_bits());
         at_p.prepare(engine, bits)?;
         at_q.prepare(engine, bits)
     }
 
-    /// The signed plaintexts, in (-n/2, n/2), by the Chinese remainder theorem: m = L_p(c^(p-1) mod p^2) h_p mod p, the
-    /// same for q, joined. Timing class: `constant` in the key; taking the sign off a plaintext shows the sign.
+    /// The signed plaintexts, in (-n/2, n/2), by the Chinese remainder theorem: m = L_p(c^a mod p^2) h_p mod p, the same
+    /// for q, joined. The exponent a is p - 1, or the order of h where that is shorter: what is not 1 modulo p and q then
+    /// has another randomiser (r^n of a foreign encrypter), and the batch is opened with p - 1 and q - 1 after all, which
+    /// shows in the time. Timing class: `constant` in the key; taking the sign off a plaintext shows the sign.
     ///
     /// # Errors
     /// If the ciphertexts are under another key or the engine fails.
@@ -147,10 +192,15 @@ impl SecretKey {
         ciphertexts: &Ciphertexts,
     ) -> Result<Vec<SecretInteger>, PaillierError> {
         admit::same_key(self.public_key().id(), ciphertexts.key().id())?;
-        let Inner { crt, factors, .. } = &*self.0;
+        let Inner { crt, opening, short_opening, .. } = &*self.0;
         let halves = crt.split(engine, ciphertexts.batch())?;
-        let powers = engine.power(&halves, &self.orders(ciphertexts.len()))?;
-        let residues = crt.join_dual_high(engine, &powers, (&factors.0, &factors.1))?;
+        if let Some(short) = short_opening {
+            let (residues, all_open) = short.open(engine, crt, &halves)?;
+            if all_open.into() {
+                return Ok(residues.into_iter().map(|residue| self.decode(residue)).collect());
+            }
+        }
+        let (residues, _) = opening.open(engine, crt, &halves)?;
         Ok(residues.into_iter().map(|residue| self.decode(residue)).collect())
     }
 
@@ -184,40 +234,68 @@ impl SecretKey {
     /// The factors h_p and h_q of [`SecretKey::decrypt_many`]. For known answers only.
     #[doc(hidden)]
     pub fn decryption_factors_for_tests(&self) -> (SecretInteger, SecretInteger) {
-        (self.0.factors.0.to_integer(), self.0.factors.1.to_integer())
+        let (at_p, at_q) = &self.0.opening.factors;
+        (at_p.to_integer(), at_q.to_integer())
     }
 
     pub(super) fn primes(&self) -> (&SecretLimbs, &SecretLimbs) {
         (&self.0.p, &self.0.q)
     }
 
-    fn decode(&self, residue: SecretInteger) -> SecretInteger {
-        SecretInteger::new(self.public_key().decode(Integer::clone(&residue)))
+    /// The orders of h modulo p and q, where it generates a subgroup.
+    pub(super) fn orders(&self) -> Option<(&SecretLimbs, &SecretLimbs)> {
+        self.0.short_opening.as_ref().map(|opening| (&opening.orders.0, &opening.orders.1))
     }
 
-    /// The exponents p - 1, `count` times, then q - 1, `count` times.
-    fn orders(&self, count: usize) -> Exponents {
-        let [p_order, q_order] = [&self.0.p, &self.0.q].map(|prime| constant::sub_small(prime, 1));
-        let mut orders = vec![p_order; count];
-        orders.resize(2 * count, q_order);
-        Exponents::long_lived(orders, self.0.order_bits)
+    fn decode(&self, residue: SecretInteger) -> SecretInteger {
+        SecretInteger::new(self.public_key().decode(Integer::clone(&residue)))
     }
 
     fn without_crt(&self) -> &WithoutCrt {
         self.0.without_crt.get_or_init(|| {
             let n = exact_limbs(self.public_key().n());
-            let [p_order, q_order] = [&self.0.p, &self.0.q].map(|prime| constant::sub_small(prime, 1));
-            let phi = constant::resize(&constant::mul(&p_order, &q_order), n.len());
+            let (p_order, q_order) = &self.0.opening.orders;
+            let phi = constant::resize(&constant::mul(p_order, q_order), n.len());
             let inverse = constant::invert_mod(&phi, &n).into_option();
             WithoutCrt { phi_inverse: inverse.expect("every key has gcd(n, phi(n)) = 1"), phi }
         })
     }
 }
 
-/// (-other)^-1 modulo `prime`, for primes that [`Crt::new`] has found coprime.
-fn decryption_factor(prime: &SecretLimbs, other: &SecretLimbs) -> SecretLimbs {
-    let minus_other = constant::sub_mod(&SecretLimbs::zero(prime.len()), &constant::rem(other, prime), prime);
-    constant::invert_mod(&minus_other, prime).into_option().expect("p and q are coprime")
+impl Opening {
+    /// For primes that [`Crt::new`] has found coprime, and orders below them.
+    fn new(p: &SecretLimbs, q: &SecretLimbs, orders: (SecretLimbs, SecretLimbs)) -> Opening {
+        let bits = |order: &SecretLimbs| order.to_integer().significant_bits();
+        Opening {
+            order_bits: bits(&orders.0).max(bits(&orders.1)),
+            factors: (decryption_factor(p, q, &orders.0), decryption_factor(q, p, &orders.1)),
+            orders,
+        }
+    }
+
+    /// The plaintexts in [0, n) of ciphertexts by their `halves`, and whether all had a randomiser that this is for;
+    /// `constant`.
+    fn open(&self, engine: &Engine, crt: &Crt, halves: &Batch) -> Result<(Vec<SecretInteger>, Choice), PaillierError> {
+        let count = halves.len() / 2;
+        let mut orders = vec![self.orders.0.clone(); count];
+        orders.resize(2 * count, self.orders.1.clone());
+        let powers = engine.power(halves, &Exponents::long_lived(orders, self.order_bits))?;
+        Ok(crt.join_dual_high(engine, &powers, (&self.factors.0, &self.factors.1))?)
+    }
+}
+
+/// (order other)^-1 modulo `prime`, which divides neither.
+fn decryption_factor(prime: &SecretLimbs, other: &SecretLimbs, order: &SecretLimbs) -> SecretLimbs {
+    let product = constant::rem(&constant::mul(order, other), prime);
+    constant::invert_mod(&product, prime).into_option().expect("p and q are coprime and the orders below them")
+}
+
+/// `count` fresh exponents, at most 2^-64 from uniform below `order`, each for one use.
+fn exponents_below(engine: &Engine, order: &SecretLimbs, count: usize, rng: &mut SecureRng) -> Exponents {
+    let bits = order.to_integer().significant_bits();
+    let drawn: Vec<SecretLimbs> = (0..count).map(|_| rng.bits(bits + 64)).collect();
+    let reduced = engine.install(|| drawn.par_iter().map(|number| constant::rem(number, order)).collect());
+    Exponents::single_use(reduced, bits)
 }
 
 /// A number in as many limbs as it has: used where the length is public.

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use rug::Integer;
 
-use super::{Ciphertexts, SecretKey};
+use super::{Ciphertexts, KeyForm, SecretKey};
 use crate::arith::{Engine, EngineOptions};
 use crate::rng::SecureRng;
 
@@ -21,6 +21,13 @@ pub(super) fn key() -> &'static SecretKey {
 pub(super) fn other_key() -> &'static SecretKey {
     static KEY: OnceLock<SecretKey> = OnceLock::new();
     KEY.get_or_init(new_key)
+}
+
+/// A key whose h generates a subgroup.
+pub(super) fn subgroup_key() -> &'static SecretKey {
+    static KEY: OnceLock<SecretKey> = OnceLock::new();
+    let generate = || SecretKey::generate_form(engine(), 1024, KeyForm::Subgroup, &mut SecureRng::from_os()).unwrap();
+    KEY.get_or_init(generate)
 }
 
 fn new_key() -> SecretKey {

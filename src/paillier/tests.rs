@@ -4,3 +4,4 @@ mod admission;
 mod engines;
 mod files;
 mod laws;
+mod subgroup;

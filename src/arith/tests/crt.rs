@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use rug::Integer;
 
 use super::{engines, integer, odd, secret};
-use crate::arith::{Crt, EngineError, Exponents, Moduli, Modulus};
+use crate::arith::{Batch, Crt, EngineError, Exponents, Moduli, Modulus};
 use crate::rng::SeededRng;
 
 fn next_prime(start: Integer) -> Integer {
@@ -71,9 +71,15 @@ proptest! {
             let orders = [vec![Integer::from(&p - 1u32); plaintexts.len()], vec![Integer::from(&q - 1u32); plaintexts.len()]];
             let orders = Exponents::long_lived(orders.concat().iter().map(secret).collect(), p.significant_bits());
             let powers = engine.power(&split, &orders)?;
-            let opened = crt.join_dual_high(engine, &powers, (&scale_p, &scale_q))?;
+            let (opened, all_one) = crt.join_dual_high(engine, &powers, (&scale_p, &scale_q))?;
+            prop_assert!(bool::from(all_one));
             let opened: Vec<Integer> = opened.iter().map(|plaintext| (**plaintext).clone()).collect();
             prop_assert_eq!(&opened, &plaintexts);
+            // One half that is not 1 modulo its prime is noticed.
+            let two = engine.load(&Moduli::from(crt.moduli().0), &[Integer::from(2)]);
+            let (last, half) = (powers.len() - 1, powers.len() / 2);
+            let broken = Batch::concat(&[two, powers.slice(1..half), powers.slice(half..last + 1)]);
+            prop_assert!(!bool::from(crt.join_dual_high(engine, &broken, (&scale_p, &scale_q))?.1));
         }
     }
 }

@@ -40,45 +40,45 @@ fn prime(bits: u32, purpose: &str) -> Integer {
 
 #[test]
 fn a_good_key_is_admitted() {
-    assert_eq!(PublicKey::admit(n(), h()).unwrap().id(), key().public_key().id());
+    assert_eq!(PublicKey::admit(n(), h(), KeyForm::Full).unwrap().id(), key().public_key().id());
 }
 
 #[test]
 fn k1_length() {
-    assert_refused(PublicKey::admit(n() >> 2u32, h()), AdmissionRule::KeyLength);
-    assert_refused(PublicKey::admit(n() << 1u32, h()), AdmissionRule::KeyLength);
-    assert_refused(PublicKey::admit(n() << 4000u32, h()), AdmissionRule::KeyLength);
-    assert_refused(PublicKey::admit(-n(), h()), AdmissionRule::KeyLength);
-    assert_refused(PublicKey::admit(Integer::new(), h()), AdmissionRule::KeyLength);
+    assert_refused(PublicKey::admit(n() >> 2u32, h(), KeyForm::Full), AdmissionRule::KeyLength);
+    assert_refused(PublicKey::admit(n() << 1u32, h(), KeyForm::Full), AdmissionRule::KeyLength);
+    assert_refused(PublicKey::admit(n() << 4000u32, h(), KeyForm::Full), AdmissionRule::KeyLength);
+    assert_refused(PublicKey::admit(-n(), h(), KeyForm::Full), AdmissionRule::KeyLength);
+    assert_refused(PublicKey::admit(Integer::new(), h(), KeyForm::Full), AdmissionRule::KeyLength);
 }
 
 #[test]
 fn k2_even() {
-    assert_refused(PublicKey::admit(n() - 1u32, h()), AdmissionRule::ModulusOdd);
+    assert_refused(PublicKey::admit(n() - 1u32, h(), KeyForm::Full), AdmissionRule::ModulusOdd);
 }
 
 #[test]
 fn k3_prime() {
-    assert_refused(PublicKey::admit(prime(1024, "prime n"), h()), AdmissionRule::ModulusComposite);
+    assert_refused(PublicKey::admit(prime(1024, "prime n"), h(), KeyForm::Full), AdmissionRule::ModulusComposite);
 }
 
 #[test]
 fn k4_small_factor() {
     let n = Integer::from(65521) * prime(1008, "cofactor");
     assert_eq!(n.significant_bits(), 1024);
-    assert_refused(PublicKey::admit(n, h()), AdmissionRule::NoSmallFactor);
+    assert_refused(PublicKey::admit(n, h(), KeyForm::Full), AdmissionRule::NoSmallFactor);
 }
 
 #[test]
 fn k5_square() {
-    assert_refused(PublicKey::admit(prime(512, "p = q").square(), h()), AdmissionRule::NotSquare);
+    assert_refused(PublicKey::admit(prime(512, "p = q").square(), h(), KeyForm::Full), AdmissionRule::NotSquare);
 }
 
 #[test]
 fn k6_close_primes() {
     let p = prime(512, "close primes");
     let q = p.clone().next_prime();
-    assert_refused(PublicKey::admit(p * q, h()), AdmissionRule::PrimesApart);
+    assert_refused(PublicKey::admit(p * q, h(), KeyForm::Full), AdmissionRule::PrimesApart);
 }
 
 #[test]
@@ -97,14 +97,14 @@ fn k7_base() {
         divisor_of_n,
         Integer::from(-4),
     ] {
-        assert_refused(PublicKey::admit(n(), base), AdmissionRule::BaseValid);
+        assert_refused(PublicKey::admit(n(), base, KeyForm::Full), AdmissionRule::BaseValid);
     }
 }
 
 #[test]
 fn k8_jacobi() {
     let base = (2u32..).map(Integer::from).find(|base| base.jacobi(&n()) == -1).unwrap();
-    assert_refused(PublicKey::admit(n(), base), AdmissionRule::BaseJacobi);
+    assert_refused(PublicKey::admit(n(), base, KeyForm::Full), AdmissionRule::BaseJacobi);
 }
 
 #[test]

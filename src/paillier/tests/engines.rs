@@ -2,7 +2,7 @@
 
 use rug::Integer;
 
-use super::super::test_support::key;
+use super::super::test_support::{key, subgroup_key};
 use super::super::*;
 use crate::arith::{ConstantTime, Engine, EngineError, EngineKind, EngineOptions};
 use crate::rng::{SecureRng, SeededRng};
@@ -24,7 +24,13 @@ fn engines() -> Vec<Engine> {
 /// What one engine encrypts and computes, every engine decrypts, with and without the Chinese remainder theorem.
 #[test]
 fn every_engine_reads_what_every_other_one_wrote() {
-    let (public, mut rng) = (key().public_key(), SecureRng::from_os());
+    for key in [key(), subgroup_key()] {
+        check_every_pair_of_engines(key);
+    }
+}
+
+fn check_every_pair_of_engines(key: &SecretKey) {
+    let (public, mut rng) = (key.public_key(), SecureRng::from_os());
     let mut inputs = SeededRng::new(4, "plaintexts for every engine");
     let mut values: Vec<Integer> = (0..128).map(|_| inputs.integer(900)).collect();
     let largest = Integer::from(public.n() >> 1);
@@ -40,7 +46,7 @@ fn every_engine_reads_what_every_other_one_wrote() {
     for writer in &engines {
         let fresh = [
             public.encrypt_many(writer, &values, &mut rng).unwrap(),
-            key().encrypt_many(writer, &values, &mut rng).unwrap(),
+            key.encrypt_many(writer, &values, &mut rng).unwrap(),
             public.encrypt_rn_many(writer, &values[..16], &mut rng).unwrap(),
         ];
         let multiplied = fresh[0].mul_plain_vartime(writer, &scalars).unwrap();
@@ -56,7 +62,7 @@ fn every_engine_reads_what_every_other_one_wrote() {
             let numbers = writer.store(ciphertexts.batch());
             for reader in &engines {
                 let read = Ciphertexts::admit(reader, public, &numbers).unwrap();
-                let opened = key().decrypt_many(reader, &read).unwrap();
+                let opened = key.decrypt_many(reader, &read).unwrap();
                 assert!(
                     opened.iter().map(|plaintext| &**plaintext).eq(expected),
                     "{} {}",
@@ -64,7 +70,7 @@ fn every_engine_reads_what_every_other_one_wrote() {
                     reader.kind()
                 );
             }
-            let long_way = key().decrypt_no_crt_many(writer, ciphertexts).unwrap();
+            let long_way = key.decrypt_no_crt_many(writer, ciphertexts).unwrap();
             assert!(long_way.iter().map(|plaintext| &**plaintext).eq(expected), "{}", writer.kind());
         }
     }
@@ -72,12 +78,12 @@ fn every_engine_reads_what_every_other_one_wrote() {
 
 #[test]
 fn one_ciphertext_alone_and_batches_that_fill_no_group_are_as_good() {
-    let (public, mut rng) = (key().public_key(), SecureRng::from_os());
-    for engine in engines() {
+    let mut rng = SecureRng::from_os();
+    for (engine, key) in engines().iter().flat_map(|engine| [(engine, key()), (engine, subgroup_key())]) {
         for len in [1, 2, 7, 8, 9] {
             let values: Vec<Integer> = (0..len).map(|i| Integer::from(i - 3)).collect();
-            let sealed = public.encrypt_many(&engine, &values, &mut rng).unwrap();
-            let opened = key().decrypt_many(&engine, &sealed).unwrap();
+            let sealed = key.public_key().encrypt_many(engine, &values, &mut rng).unwrap();
+            let opened = key.decrypt_many(engine, &sealed).unwrap();
             assert!(opened.iter().map(|plaintext| &**plaintext).eq(&values), "{} of {}", len, engine.kind());
         }
     }

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use rug::Integer;
 
-use super::super::test_support::{decrypt, encrypt, engine, key, other_key};
+use super::super::test_support::{decrypt, encrypt, engine, key, other_key, subgroup_key};
 use super::super::*;
 use crate::container::{Container, Kind, SlotField};
 use crate::error::Error;
+use crate::rng::SecureRng;
 
 fn sample_file() -> CiphertextFile {
     CiphertextFile {
@@ -22,13 +23,16 @@ fn sample_file() -> CiphertextFile {
 fn keys_come_back_from_their_files() {
     let folder = tempfile::tempdir().unwrap();
     let (public_path, secret_path) = (folder.path().join("p2.pub"), folder.path().join("p2.key"));
-    key().public_key().write(&public_path).unwrap();
-    key().write(&secret_path).unwrap();
-    assert_eq!(PublicKey::read(&public_path).unwrap().h(), key().public_key().h());
-    let read = SecretKey::read(&secret_path).unwrap();
-    assert_eq!(read.public_key(), key().public_key());
-    let opened = read.decrypt_many(engine(), &encrypt(&[Integer::from(-42)])).unwrap();
-    assert_eq!(*opened[0], -42);
+    for key in [key(), subgroup_key()] {
+        key.public_key().write(&public_path).unwrap();
+        key.write(&secret_path).unwrap();
+        let public = PublicKey::read(&public_path).unwrap();
+        assert_eq!((public.h(), public.form()), (key.public_key().h(), key.public_key().form()));
+        let read = SecretKey::read(&secret_path).unwrap();
+        assert_eq!(read.public_key(), key.public_key());
+        let sealed = public.encrypt_many(engine(), &[Integer::from(-42)], &mut SecureRng::from_os()).unwrap();
+        assert_eq!(*read.decrypt_many(engine(), &sealed).unwrap()[0], -42);
+    }
     let message = PublicKey::read(&secret_path).unwrap_err().to_string();
     assert!(message.contains("p2.key") && message.contains("private key"), "{message}");
 }
@@ -145,7 +149,7 @@ fn a_private_key_with_other_primes_is_refused() {
     let ours = key().to_container();
     let theirs = other_key().to_container();
     let mut mixed = ours.clone();
-    mixed.payload[4..68].copy_from_slice(&theirs.payload[4..68]);
+    mixed.payload[8..72].copy_from_slice(&theirs.payload[8..72]);
     assert!(SecretKey::from_container(&mixed).is_err());
     SecretKey::from_container(&ours).unwrap();
 }
@@ -159,7 +163,8 @@ proptest! {
         noise in proptest::collection::vec(any::<u8>(), 0..40),
         cut in 0usize..500,
     ) {
-        for mut container in [key().to_container(), Container::from_bytes(&key().public_key().to_bytes(), Kind::PublicKey).unwrap()] {
+        let public = Container::from_bytes(&key().public_key().to_bytes(), Kind::PublicKey).unwrap();
+        for mut container in [key().to_container(), subgroup_key().to_container(), public] {
             let payload = &mut container.payload;
             let start = position.min(payload.len());
             let end = (start + noise.len()).min(payload.len());
