@@ -145,6 +145,7 @@ fn job() -> Result<(JobConfig, TrainingData), Error> {
         protocol: Protocol::Packed,
         comparison: Comparison::Blinded,
         key_bits: KEY_BITS,
+        key_form: smlp::paillier::KeyForm::Full,
         sigma: 40,
         epochs: u64::from(u32::MAX),
         max_steps: None,

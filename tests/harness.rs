@@ -13,7 +13,7 @@ use smlp::measure::rows::{PrimitiveRow, SampleRow, SweepKey, SweepRow, SweepStat
 use smlp::measure::runner::Plan;
 use smlp::measure::sweep::{self, Tally};
 use smlp::measure::{CsvRow, read_rows, write_rows};
-use smlp::paillier::SecretKey;
+use smlp::paillier::{KeyForm, SecretKey};
 use smlp::protocol::config::{Comparison, Protocol};
 use smlp::rng::SecureRng;
 
@@ -104,6 +104,7 @@ fn tiny_sweep() -> sweep::Settings {
         constant_time: ConstantTime::Default,
         threads: vec![1],
         key_bits: vec![1024],
+        key_form: KeyForm::Full,
         hidden: vec![1, 2],
         depth: vec![1],
         steps: 2,

@@ -13,7 +13,7 @@ use smlp::measure::units::{format_bytes, format_ms, format_seconds, format_share
 use smlp::protocol::config::{Comparison, Protocol};
 
 use super::globals::{Globals, parse_threads};
-use super::groups::parse_test_split;
+use super::groups::{KeyFormArgs, parse_test_split};
 use super::output::print;
 use super::primitives::parse_key_bits;
 use super::progress::Task;
@@ -36,6 +36,8 @@ pub struct Args {
     /// Lengths of the servers' key in bits, 1024 to 4096.
     #[arg(long, value_name = "BITS", value_delimiter = ',', default_value = "1024,2048,3072", value_parser = parse_key_bits)]
     key_bits: Vec<u32>,
+    #[command(flatten)]
+    key_form: KeyFormArgs,
     /// Widths of the hidden layers.
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', default_value = "4,8,16")]
     hidden: Vec<usize>,
@@ -115,6 +117,7 @@ fn settings(args: &Args, globals: &Globals) -> Result<Settings, Error> {
         constant_time: options.constant_time,
         threads: if args.threads.is_empty() { vec![options.threads] } else { args.threads.clone() },
         key_bits: args.key_bits.clone(),
+        key_form: args.key_form.key_form,
         hidden: args.hidden.clone(),
         depth: args.depth.clone(),
         steps: args.steps,

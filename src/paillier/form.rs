@@ -44,7 +44,7 @@ impl KeyForm {
 
     /// E: length of a fresh randomiser's exponent: half of n's length (protocol.md, rule 1); in a subgroup as many bits
     /// as make it uniform there.
-    pub(super) fn randomizer_bits(self, key_bits: u32) -> u32 {
+    pub fn randomizer_bits(self, key_bits: u32) -> u32 {
         self.order_bits(key_bits).map_or_else(|| key_bits.div_ceil(2), |order_bits| 2 * order_bits + SLACK_BITS)
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::mlp::{Batches, TrainingPlan};
-use crate::paillier::KeyId;
+use crate::paillier::{KeyForm, KeyId};
 
 use super::ProtocolError;
 use super::bounds::Bounds;
@@ -118,8 +118,11 @@ pub struct JobConfig {
     pub protocol: Protocol,
     /// Comparison.
     pub comparison: Comparison,
-    /// Length of P2's key.
+    /// Length of the servers' keys.
     pub key_bits: u32,
+    /// Form of the servers' keys.
+    #[serde(default)]
+    pub key_form: KeyForm,
     /// Statistical parameter of the masks.
     pub sigma: u32,
     /// Passes over the training rows.

@@ -60,7 +60,7 @@ pub fn shake_hands_with_own_key(
 /// P2's handshake with a P1 that has a key pair of its own: its public half is admitted.
 ///
 /// # Errors
-/// As [`shake_hands`], and if the key is refused or not of the length of P2's.
+/// As [`shake_hands`], and if the key is refused or not of the job's length and form.
 pub fn shake_hands_with_cloud_key(
     channel: &mut Channel,
     config: &JobConfig,
@@ -76,6 +76,9 @@ pub fn shake_hands_with_cloud_key(
     })?;
     if cloud_key.key_bits() != config.key_bits {
         return Err(ProtocolError::Disagreement { peer, what: "the length of the keys" }.into());
+    }
+    if cloud_key.form() != config.key_form {
+        return Err(ProtocolError::Disagreement { peer, what: "the form of the keys" }.into());
     }
     Ok((enter_session(channel, hellos.chain_update(bytes)), cloud_key))
 }
@@ -144,7 +147,7 @@ fn compare(own: &[u8], other: &[u8], peer: &'static str) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::arith::{Engine, EngineOptions};
-    use crate::paillier::SecretKey;
+    use crate::paillier::{KeyForm, SecretKey};
     use crate::protocol::element::test_job;
 
     fn shake(cloud: JobConfig, key: JobConfig, ids: [u8; 2]) -> [Result<[u8; 32], Error>; 2] {
@@ -179,23 +182,25 @@ mod tests {
     }
 
     #[test]
-    fn the_key_of_p1_arrives_and_a_foreign_length_is_refused() {
+    fn the_key_of_p1_arrives_and_a_foreign_length_or_form_is_refused() {
         let engine = Engine::new(&EngineOptions { threads: 1, ..EngineOptions::default() }).unwrap();
         let own = SecretKey::generate(&engine, 1024, &mut SecureRng::from_os()).unwrap();
-        let shake = |key_bits: u32| {
+        let shake = |key_bits: u32, key_form: KeyForm| {
             let (mut cloud_end, mut key_end) = Channel::local_pair();
             let id = KeyId::from_bytes([1; KEY_ID_BYTES]);
-            let job = || JobConfig { key_bits, ..test_job("2,3,2", 4) };
+            let job = || JobConfig { key_bits, key_form, ..test_job("2,3,2", 4) };
             std::thread::scope(|scope| {
                 let other = scope.spawn(move || shake_hands_with_cloud_key(&mut key_end, &job(), id));
                 let cloud = shake_hands_with_own_key(&mut cloud_end, &job(), id, own.public_key()).unwrap();
                 other.join().unwrap().map(|key| (cloud, key))
             })
         };
-        let (cloud, (key, admitted)) = shake(1024).unwrap();
+        let (cloud, (key, admitted)) = shake(1024, KeyForm::Full).unwrap();
         assert_eq!((cloud, &admitted), (key, own.public_key()));
-        let error = shake(2048).unwrap_err();
-        assert!(error.to_string().contains("length of the keys"), "{error}");
+        for (key_bits, key_form, what) in [(2048, KeyForm::Full, "length"), (1024, KeyForm::Subgroup, "form")] {
+            let error = shake(key_bits, key_form).unwrap_err();
+            assert!(error.to_string().contains(&format!("the {what} of the keys")), "{error}");
+        }
     }
 
     #[test]

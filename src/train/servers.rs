@@ -61,7 +61,8 @@ impl Cloud {
                 CloudServer::Element(Box::new(server))
             }
             Protocol::Packed => {
-                let own = SecretKey::generate(engine, config.key_bits, &mut SecureRng::from_os())?;
+                let mut rng = SecureRng::from_os();
+                let own = SecretKey::generate_form(engine, config.key_bits, config.key_form, &mut rng)?;
                 let server = packed::CloudServer::connect(engine, channel, config, key, own, masks)?;
                 CloudServer::Packed(Box::new(server))
             }

@@ -15,7 +15,7 @@ use smlp::measure::primitives::{self, Operation};
 use smlp::measure::rows::{PoolRow, PrimitiveRow, SampleRow, SweepRow};
 use smlp::measure::units::{format_ms, format_seconds, format_share};
 use smlp::measure::{CsvRow, Summary, sweep, write_rows};
-use smlp::paillier::SecretKey;
+use smlp::paillier::{KeyForm, SecretKey};
 use smlp::protocol::config::{Comparison, Protocol};
 use smlp::report::write_report;
 use smlp::rng::SecureRng;
@@ -176,6 +176,7 @@ impl Reproduction<'_> {
             constant_time: self.engine.constant_time(),
             threads: vec![self.engine.threads()],
             key_bits: key_bits.to_vec(),
+            key_form: KeyForm::Full,
             hidden: hidden.to_vec(),
             depth: vec![1],
             steps: self.scale.sweep_steps,

@@ -6,7 +6,7 @@ use clap::value_parser;
 use smlp::mlp::Layers;
 use smlp::protocol::config::{Comparison, Protocol};
 
-use crate::cli::groups::{NumberArgs, WeakKeyArgs, parse_test_split};
+use crate::cli::groups::{KeyFormArgs, NumberArgs, WeakKeyArgs, parse_test_split};
 
 /// Train on encrypted data, all three parties in one process.
 ///
@@ -114,7 +114,9 @@ pub struct KeyArgs {
     /// Length of the keys that are made, in bits, 1024 to 4096 and even.
     #[arg(long, value_name = "BITS", default_value_t = 2048)]
     pub key_bits: u32,
-    /// The key server's private key; encrypted data need it [default: a new key].
+    #[command(flatten)]
+    pub key_form: KeyFormArgs,
+    /// The key server's private key, whose length and form all servers then take; encrypted data need it [default: a new key].
     #[arg(long, value_name = "FILE")]
     pub p2_key: Option<PathBuf>,
     /// A public key that may receive answers later; may be repeated. The owner's key always may [default: no other].

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use smlp::arith::Engine;
 use smlp::error::Error;
-use smlp::paillier::SecretKey;
+use smlp::paillier::{KeyForm, SecretKey};
 use smlp::protocol::config::{Comparison, JobConfig, Protocol, Reader};
 use smlp::protocol::element::PoolOptions;
 use smlp::protocol::packed::StaticSize;
@@ -59,6 +59,7 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
     }
     let given_key = given_key(args)?;
     let key_bits = given_key.as_ref().map_or(args.keys.key_bits, |key| key.public_key().key_bits());
+    let key_form = given_key.as_ref().map_or(args.keys.key_form.key_form, |key| key.public_key().form());
     args.keys.weak.check(key_bits)?;
     // Split and batch order are public; the seed only makes them repeatable.
     let public_seed = args.seed.unwrap_or_else(random_seed);
@@ -66,7 +67,7 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
         Some(key) => inputs::encrypted(args, &engine, key.public_key())?,
         None => inputs::plain(args, public_seed)?,
     };
-    let config = config(args, &inputs, key_bits, public_seed)?;
+    let config = config(args, &inputs, (key_bits, key_form), public_seed)?;
     // Checked before keys are made, which takes much longer.
     config.bounds()?;
     let static_folder = static_folder(args, &config)?;
@@ -74,8 +75,8 @@ pub fn execute(args: &Args, globals: &Globals) -> Result<Outcome, Error> {
     store.as_ref().map_or(Ok(()), Store::make_folders)?;
     announce(args, is_encrypted, progress);
 
-    let server_key = given_key.map_or_else(|| generate(&engine, key_bits, "P2", progress), Ok)?;
-    let owner_key = generate(&engine, key_bits, "the user", progress)?;
+    let server_key = given_key.map_or_else(|| generate(&engine, key_bits, key_form, "P2", progress), Ok)?;
+    let owner_key = generate(&engine, key_bits, KeyForm::Full, "the user", progress)?;
     let Inputs { data, scaler, class_names, .. } = inputs;
     let parameters = TrainParameters::new(args, &engine, config.clone(), class_names);
     let stop = StopRequest::default();
@@ -165,12 +166,23 @@ fn given_key(args: &Args) -> Result<Option<SecretKey>, Error> {
     args.keys.p2_key.as_deref().map(SecretKey::read).transpose()
 }
 
-fn generate(engine: &Engine, key_bits: u32, party: &str, progress: Progress) -> Result<SecretKey, Error> {
+fn generate(
+    engine: &Engine,
+    key_bits: u32,
+    form: KeyForm,
+    party: &str,
+    progress: Progress,
+) -> Result<SecretKey, Error> {
     progress.note(&format!("making the key of {party}, {key_bits} bits"));
-    Ok(SecretKey::generate(engine, key_bits, &mut SecureRng::from_os())?)
+    Ok(SecretKey::generate_form(engine, key_bits, form, &mut SecureRng::from_os())?)
 }
 
-fn config(args: &Args, inputs: &Inputs, key_bits: u32, batch_seed: u64) -> Result<JobConfig, Error> {
+fn config(
+    args: &Args,
+    inputs: &Inputs,
+    (key_bits, key_form): (u32, KeyForm),
+    batch_seed: u64,
+) -> Result<JobConfig, Error> {
     let reader = |(path, model): (&PathBuf, bool)| {
         let key = args.keys.weak.read_public_key(path)?;
         Ok(Reader { key_id: key.id(), answers: true, model })
@@ -183,6 +195,7 @@ fn config(args: &Args, inputs: &Inputs, key_bits: u32, batch_seed: u64) -> Resul
         protocol: args.job.protocol,
         comparison: args.job.comparison,
         key_bits,
+        key_form,
         sigma: args.job.sigma,
         epochs: args.job.epochs,
         max_steps: args.job.max_steps,

@@ -39,8 +39,13 @@ impl Fixture {
     /// # Errors
     /// If the engine or the protocol's parties cannot make the inputs.
     pub fn workload(&self, operation: Operation, batch: usize) -> Result<Workload<'_>, Error> {
+        let (form, operation) = operation.under();
         let subject = Subject { operation, key_bits: self.key_bits() };
-        match operation {
+        self.of_form(form)?.workload_of(subject, batch)
+    }
+
+    fn workload_of(&self, subject: Subject, batch: usize) -> Result<Workload<'_>, Error> {
+        match subject.operation {
             Operation::Keygen => Ok(self.keygen(subject)),
             Operation::EncryptRn | Operation::EncryptPublic | Operation::EncryptOwner => self.encrypt(subject, batch),
             Operation::EncryptPooled => self.encrypt_pooled(subject, batch),
@@ -56,6 +61,10 @@ impl Fixture {
             Operation::MulEnc => self.mul_enc(subject, batch),
             Operation::DivEnc => self.div_enc(subject, batch),
             Operation::MaxEnc => self.max_enc(subject, batch),
+            Operation::EncryptPublicSubgroup
+            | Operation::EncryptOwnerSubgroup
+            | Operation::RerandomizeSubgroup
+            | Operation::DecryptSubgroup => unreachable!("`under` gives the operation whatever the form"),
         }
     }
 

@@ -1,16 +1,18 @@
 //! What the workloads of one key length share.
 
+use std::cell::OnceCell;
+
 use rug::Integer;
 
 use crate::arith::{ConstantTime, Engine, EngineOptions, Exponents};
 use crate::error::Error;
 use crate::fixed::FixedPoint;
 use crate::mlp::{DeclaredBounds, InputKind, Layers, TrainingPlan};
-use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::paillier::{Ciphertexts, KeyForm, PublicKey, SecretKey};
 use crate::protocol::config::{Comparison, JobConfig, Protocol};
 use crate::rng::{SecureRng, SeededRng};
 
-/// Powers r^n that ciphertexts made by rug take turns with: enough for eight lanes to hold different numbers.
+/// Randomisers that ciphertexts made by rug take turns with: enough for eight lanes to hold different numbers.
 const BLINDS: usize = 8;
 /// Statistical parameter of the protocols' operations.
 pub(super) const SIGMA: u32 = 40;
@@ -24,6 +26,8 @@ pub struct Fixture {
     pool_engine: Engine,
     key: SecretKey,
     blinds: Vec<Integer>,
+    /// The same with a key of the other form, made when it is first needed.
+    subgroup: OnceCell<Box<Fixture>>,
 }
 
 impl Fixture {
@@ -32,11 +36,15 @@ impl Fixture {
     /// # Errors
     /// If there is no such key length or the engine fails.
     pub fn new(engine: &Engine, key_bits: u32) -> Result<Self, Error> {
-        let key = SecretKey::generate(engine, key_bits, &mut SecureRng::from_os())?;
+        Fixture::with_form(engine, key_bits, KeyForm::Full)
+    }
+
+    fn with_form(engine: &Engine, key_bits: u32, form: KeyForm) -> Result<Self, Error> {
+        let key = SecretKey::generate_form(engine, key_bits, form, &mut SecureRng::from_os())?;
         let constant_time: ConstantTime = engine.constant_time();
         let pool_engine = Engine::new(&EngineOptions { kind: engine.kind(), threads: 1, constant_time })?;
         let blinds = (0..BLINDS).map(|_| blind(key.public_key())).collect();
-        let fixture = Fixture { engine: engine.clone(), pool_engine, key, blinds };
+        let fixture = Fixture { engine: engine.clone(), pool_engine, key, blinds, subgroup: OnceCell::new() };
         fixture.build_tables()?;
         Ok(fixture)
     }
@@ -51,6 +59,19 @@ impl Fixture {
         self.public_key().key_bits()
     }
 
+    /// What the operations with a key of this form share.
+    pub(super) fn of_form(&self, form: KeyForm) -> Result<&Fixture, Error> {
+        if form == KeyForm::Full {
+            return Ok(self);
+        }
+        if self.subgroup.get().is_none() {
+            let made = Fixture::with_form(&self.engine, self.key_bits(), form)?;
+            // Nobody else can have set it in between.
+            let _ = self.subgroup.set(Box::new(made));
+        }
+        Ok(self.subgroup.get().expect("it was set just now"))
+    }
+
     pub(super) fn pool_engine(&self) -> &Engine {
         &self.pool_engine
     }
@@ -63,7 +84,7 @@ impl Fixture {
         self.key.public_key()
     }
 
-    /// Ciphertexts (1 + n v) r^n of signed `values`, computed with rug alone.
+    /// Ciphertexts (1 + n v) R of signed `values`, computed with rug alone.
     pub(super) fn seal(&self, values: &[Integer]) -> Result<Ciphertexts, Error> {
         let key = self.public_key();
         let n_squared = key.modulus().value();
@@ -92,6 +113,7 @@ impl Fixture {
             protocol: Protocol::Element,
             comparison: Comparison::Blinded,
             key_bits: self.key_bits(),
+            key_form: self.public_key().form(),
             sigma: SIGMA,
             epochs: 1,
             max_steps: None,
@@ -110,10 +132,16 @@ impl Fixture {
     }
 }
 
-/// r^n modulo n^2 for a random r, as rug computes it.
+/// A randomiser as rug computes it: r^n modulo n^2 for a random r, or h^s where h generates a subgroup.
 pub(super) fn blind(key: &PublicKey) -> Integer {
-    let r = Integer::clone(&SecureRng::from_os().below(key.n()));
-    r.pow_mod(key.n(), key.modulus().value()).expect("a power with a positive exponent exists")
+    let mut rng = SecureRng::from_os();
+    let power = match key.form() {
+        KeyForm::Full => Integer::clone(&rng.below(key.n())).pow_mod(key.n(), key.modulus().value()),
+        KeyForm::Subgroup => {
+            key.h().clone().pow_mod(&rng.bits(key.randomizer_bits()).to_integer(), key.modulus().value())
+        }
+    };
+    power.expect("a power with a positive exponent exists")
 }
 
 /// `count` numbers below 2^`bits`, always the same.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::arith::{ConstantTime, TimingClass};
+use crate::paillier::KeyForm;
 
 /// Declares the operations with the names that they have in files and flags.
 macro_rules! operations {
@@ -41,6 +42,14 @@ operations! {
     Rerandomize => "rerandomize",
     /// Decryption with CRT.
     Decrypt => "decrypt",
+    /// [`Operation::EncryptPublic`] under a key whose h generates a subgroup.
+    EncryptPublicSubgroup => "encrypt_public_subgroup",
+    /// [`Operation::EncryptOwner`] under such a key.
+    EncryptOwnerSubgroup => "encrypt_owner_subgroup",
+    /// [`Operation::Rerandomize`] under such a key.
+    RerandomizeSubgroup => "rerandomize_subgroup",
+    /// [`Operation::Decrypt`] under such a key.
+    DecryptSubgroup => "decrypt_subgroup",
     /// Decryption by a power modulo n^2.
     DecryptNoCrt => "decrypt_no_crt",
     /// Sum of two ciphertexts.
@@ -66,6 +75,17 @@ operations! {
 }
 
 impl Operation {
+    /// The form of the key, and the operation as it is called whatever the form.
+    pub fn under(self) -> (KeyForm, Operation) {
+        match self {
+            Operation::EncryptPublicSubgroup => (KeyForm::Subgroup, Operation::EncryptPublic),
+            Operation::EncryptOwnerSubgroup => (KeyForm::Subgroup, Operation::EncryptOwner),
+            Operation::RerandomizeSubgroup => (KeyForm::Subgroup, Operation::Rerandomize),
+            Operation::DecryptSubgroup => (KeyForm::Subgroup, Operation::Decrypt),
+            operation => (KeyForm::Full, operation),
+        }
+    }
+
     /// Whether the work depends on the batch; the other operations have a fixed shape.
     pub fn is_batched(self) -> bool {
         !matches!(self, Operation::Keygen | Operation::DotTerm64 | Operation::DotTerm32)
@@ -85,7 +105,7 @@ impl Operation {
     }
 
     fn class(self) -> TimingClass {
-        match self {
+        match self.under().1 {
             Operation::Keygen | Operation::Decrypt | Operation::DecryptNoCrt | Operation::ModexpP2 => {
                 TimingClass::Constant
             }

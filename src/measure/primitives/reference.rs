@@ -6,13 +6,19 @@ use rug::{Assign, Integer};
 use super::Operation;
 use crate::error::Error;
 use crate::measure::runner::Subject;
+use crate::paillier::KeyForm;
 use crate::rng::SeededRng;
 
 /// The reference of `operation`, if it has one, with a random modulus of the same length as the key's.
 pub(super) fn reference(operation: Operation, key_bits: u32) -> Option<Subject<'static, Error>> {
     let mut rng = SeededRng::new(u64::from(key_bits), "reference");
+    let subgroup = KeyForm::Subgroup;
     match operation {
-        Operation::Decrypt => Some(two_secure_powers(key_bits, &mut rng)),
+        Operation::Decrypt => Some(two_secure_powers(key_bits, key_bits / 2, &mut rng)),
+        Operation::DecryptSubgroup => Some(two_secure_powers(key_bits, subgroup.order_bits(key_bits)?, &mut rng)),
+        Operation::EncryptPublicSubgroup => {
+            Some(products(key_bits, subgroup.randomizer_bits(key_bits).div_ceil(8), &mut rng))
+        }
         Operation::EncryptPublic => Some(products(key_bits, key_bits / 16, &mut rng)),
         Operation::Add => Some(products(key_bits, 1, &mut rng)),
         Operation::MulPlain64 => Some(power(key_bits, 64, false, &mut rng)),
@@ -22,11 +28,11 @@ pub(super) fn reference(operation: Operation, key_bits: u32) -> Option<Subject<'
     }
 }
 
-/// Two `mpz_powm_sec` modulo p^2 with exponents of p's length.
-fn two_secure_powers(key_bits: u32, rng: &mut SeededRng) -> Subject<'static, Error> {
+/// Two `mpz_powm_sec` modulo p^2 with exponents of `exponent_bits` bits.
+fn two_secure_powers(key_bits: u32, exponent_bits: u32, rng: &mut SeededRng) -> Subject<'static, Error> {
     let modulus = odd(key_bits / 2, rng).square();
     let base = rng.integer(key_bits - 1);
-    let exponent = odd(key_bits / 2, rng);
+    let exponent = odd(exponent_bits, rng);
     let power = move || Integer::from(base.secure_pow_mod_ref(&exponent, &modulus));
     Subject::new(1, move || Ok((power(), power())))
 }

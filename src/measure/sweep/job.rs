@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::fixed::FixedPoint;
 use crate::measure::rows::SweepKey;
 use crate::mlp::{Batches, DeclaredBounds, InputKind, Layers, TrainingPlan};
-use crate::paillier::SecretKey;
+use crate::paillier::{KeyForm, SecretKey};
 use crate::protocol::config::JobConfig;
 use crate::protocol::element::PoolOptions;
 use crate::rng::SecureRng;
@@ -96,8 +96,8 @@ impl<'a> Workshop<'a> {
         let keys = match self.keys.get(&key_bits) {
             Some(keys) => keys.clone(),
             None => {
-                let generate = || SecretKey::generate(engine, key_bits, &mut SecureRng::from_os());
-                let keys = KeyPairs { server: generate()?, owner: generate()? };
+                let generate = |form| SecretKey::generate_form(engine, key_bits, form, &mut SecureRng::from_os());
+                let keys = KeyPairs { server: generate(self.settings.key_form)?, owner: generate(KeyForm::Full)? };
                 self.keys.insert(key_bits, keys.clone());
                 keys
             }
@@ -143,6 +143,7 @@ impl<'a> Workshop<'a> {
             protocol: combination.protocol,
             comparison: combination.comparison,
             key_bits: combination.key_bits,
+            key_form: settings.key_form,
             sigma: settings.sigma,
             epochs: settings.steps.div_ceil(batches.steps_per_epoch() as u64),
             max_steps: Some(settings.steps),

@@ -19,6 +19,7 @@ use crate::arith::{ConstantTime, EngineKind};
 use crate::data::DataSpec;
 use crate::error::Error;
 use crate::net::Traffic;
+use crate::paillier::KeyForm;
 use crate::protocol::config::{Comparison, Protocol};
 use crate::train::{self, Event, Outcome};
 use job::Workshop;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub threads: Vec<usize>,
     /// Lengths of the servers' key.
     pub key_bits: Vec<u32>,
+    /// Form of the servers' keys.
+    pub key_form: KeyForm,
     /// Widths of each hidden layer.
     pub hidden: Vec<usize>,
     /// Numbers of hidden layers.

@@ -10,6 +10,7 @@ use crate::container::write_atomic;
 use crate::error::Error;
 use crate::measure::rows::{SampleRow, SweepKey, SweepRow, SweepStatus};
 use crate::measure::{CsvRow, read_rows, write_rows};
+use crate::paillier::KeyForm;
 
 /// Name of the file with the settings that all rows of a folder share.
 pub const COMMON_FILE_NAME: &str = "sweep.json";
@@ -23,6 +24,8 @@ struct Common {
     learning_rate: f64,
     drop_last: bool,
     constant_time: String,
+    #[serde(default)]
+    key_form: KeyForm,
 }
 
 impl Common {
@@ -34,6 +37,7 @@ impl Common {
             learning_rate: settings.learning_rate,
             drop_last: settings.drop_last,
             constant_time: settings.constant_time.to_string(),
+            key_form: settings.key_form,
         }
     }
 
@@ -63,7 +67,7 @@ impl Record {
             && Common::read(&path).as_ref() != Some(&common)
         {
             let place = folder.display();
-            let reason = "learning rate, seed, test split, target, drop-last or constant-time setting";
+            let reason = "learning rate, seed, test split, target, drop-last, constant-time or key-form setting";
             return Err(Error::Usage(format!(
                 "{place} holds a sweep with another {reason}; choose another --out, or remove the old files"
             )));

@@ -31,4 +31,4 @@ pub(crate) use max_enc::{Blind, EXPONENT_OFFSET_BITS, FACTOR_BITS};
 pub use model::EncryptedModel;
 pub use pair::OperationPair;
 #[cfg(test)]
-pub(crate) use test_run::{TestRun, engine, engines, server_key, test_job};
+pub(crate) use test_run::{TestRun, engine, engines, new_key, server_key, server_key_of, test_job};

@@ -14,7 +14,7 @@ use crate::mlp::metrics::one_hot;
 use crate::mlp::twin::StepTrace;
 use crate::mlp::{DeclaredBounds, FixedModel, InputKind, TrainingPlan, Twin};
 use crate::net::Channel;
-use crate::paillier::{Ciphertexts, SecretKey};
+use crate::paillier::{Ciphertexts, KeyForm, SecretKey};
 use crate::protocol::bounds::Bounds;
 use crate::protocol::config::{Comparison, JobConfig, Protocol};
 use crate::protocol::message::{Operation, Place};
@@ -127,7 +127,21 @@ pub(crate) fn engines() -> &'static [Engine] {
 /// One key of P2 for all tests.
 pub(crate) fn server_key() -> &'static SecretKey {
     static KEY: OnceLock<SecretKey> = OnceLock::new();
-    KEY.get_or_init(|| SecretKey::generate(engine(2), 1024, &mut SecureRng::from_os()).unwrap())
+    KEY.get_or_init(|| new_key(KeyForm::Full))
+}
+
+/// P2's key for jobs with keys of this form.
+pub(crate) fn server_key_of(form: KeyForm) -> &'static SecretKey {
+    static SUBGROUP: OnceLock<SecretKey> = OnceLock::new();
+    match form {
+        KeyForm::Full => server_key(),
+        KeyForm::Subgroup => SUBGROUP.get_or_init(|| new_key(form)),
+    }
+}
+
+/// A key of the length of [`test_job`].
+pub(crate) fn new_key(form: KeyForm) -> SecretKey {
+    SecretKey::generate_form(engine(2), 1024, form, &mut SecureRng::from_os()).unwrap()
 }
 
 /// A small job at 1024 bits.
@@ -146,6 +160,7 @@ pub(crate) fn test_job(layers: &str, batch_rows: usize) -> JobConfig {
         protocol: Protocol::Element,
         comparison: Comparison::Blinded,
         key_bits: 1024,
+        key_form: KeyForm::Full,
         sigma: 40,
         epochs: 1,
         max_steps: None,

@@ -69,8 +69,10 @@ impl CloudServer {
         masks: MaskSource,
     ) -> Result<Self, Error> {
         let widths = Widths::of_job(config)?;
-        if own.public_key().key_bits() != config.key_bits {
-            return Err(ProtocolError::Config { reason: "P1's own key is not of the job's length".into() }.into());
+        if (own.public_key().key_bits(), own.public_key().form()) != (config.key_bits, config.key_form) {
+            return Err(
+                ProtocolError::Config { reason: "P1's own key is not of the job's length and form".into() }.into()
+            );
         }
         let transcript = shake_hands_with_own_key(&mut channel, config, key.id(), own.public_key())?;
         let side = Side::new(Role::Cloud, engine, channel, own, key.clone(), widths, masks.for_job(&transcript))?;

@@ -11,9 +11,9 @@ use crate::mlp::FixedModel;
 use crate::mlp::metrics::one_hot;
 use crate::mlp::twin::StepTrace;
 use crate::net::{Channel, Traffic};
-use crate::paillier::{Ciphertexts, SecretKey};
+use crate::paillier::{Ciphertexts, KeyForm, SecretKey};
 use crate::protocol::config::Protocol;
-use crate::protocol::element::{MaskSource, TestRun, engine, server_key};
+use crate::protocol::element::{MaskSource, TestRun, new_key, server_key_of};
 use crate::protocol::message::{Operation, Place};
 use crate::protocol::schedule::Activity;
 use crate::rng::SecureRng;
@@ -119,7 +119,16 @@ pub(super) struct Record {
 /// P1's pair for all tests.
 pub(super) fn cloud_key() -> &'static SecretKey {
     static KEY: OnceLock<SecretKey> = OnceLock::new();
-    KEY.get_or_init(|| SecretKey::generate(engine(2), 1024, &mut SecureRng::from_os()).unwrap())
+    KEY.get_or_init(|| new_key(KeyForm::Full))
+}
+
+/// P1's pair for jobs with keys of this form.
+pub(super) fn cloud_key_of(form: KeyForm) -> &'static SecretKey {
+    static SUBGROUP: OnceLock<SecretKey> = OnceLock::new();
+    match form {
+        KeyForm::Full => cloud_key(),
+        KeyForm::Subgroup => SUBGROUP.get_or_init(|| new_key(form)),
+    }
 }
 
 /// Trains with both servers and with the twin.
@@ -137,7 +146,8 @@ pub(super) fn record_with(mut run: TestRun, fault: Option<Fault>) -> Record {
 }
 
 fn servers(run: &TestRun, masks: MaskKey, fault: Option<Fault>) -> Result<(Witness, Witness, Vec<Traffic>), Error> {
-    let (engine, key) = (run.engine, server_key());
+    let form = run.config.key_form;
+    let (engine, key) = (run.engine, server_key_of(form));
     let (cloud_end, key_end) = Channel::local_pair();
     let activities = run.activities();
     std::thread::scope(|scope| {
@@ -149,8 +159,8 @@ fn servers(run: &TestRun, masks: MaskKey, fault: Option<Fault>) -> Result<(Witne
             Ok(std::mem::take(&mut server.side.witness))
         });
         let source = MaskSource::Experiment(masks);
-        let public_key = key.public_key();
-        let mut server = CloudServer::connect(engine, cloud_end, &run.config, public_key, cloud_key().clone(), source)?;
+        let (public_key, own) = (key.public_key(), cloud_key_of(form).clone());
+        let mut server = CloudServer::connect(engine, cloud_end, &run.config, public_key, own, source)?;
         server.side.witness.fault = fault;
         let (features, targets) = encrypted_rows(run)?;
         server.submit(features, targets);
@@ -182,7 +192,7 @@ pub(super) fn encrypted_rows(run: &TestRun) -> Result<(Ciphertexts, Ciphertexts)
     let plan = &run.config.plan;
     let targets = one_hot(&run.labels, plan.layers.outputs(), plan.fixed.one());
     let encrypt = |layout: InputLayout, values: &[i64]| {
-        server_key().encrypt_many(run.engine, &layout.pack(values), &mut SecureRng::from_os())
+        server_key_of(run.config.key_form).encrypt_many(run.engine, &layout.pack(values), &mut SecureRng::from_os())
     };
     let features = encrypt(InputLayout::features(&run.config)?, &run.features)?;
     Ok((features, encrypt(InputLayout::targets(&run.config)?, &targets)?))

@@ -3,6 +3,7 @@
 
 use rug::Integer;
 
+use crate::paillier::KeyForm;
 use crate::protocol::element::{TestRun, engine, engines};
 
 use super::share::Share;
@@ -73,6 +74,15 @@ fn breast_cancer() {
 #[test]
 fn digits() {
     check_seeds("digits", "64,32,10", 3, 8);
+}
+
+#[test]
+fn keys_with_a_subgroup_train_the_same() {
+    for engine in engines() {
+        let mut run = TestRun { engine, seed: 8, ..TestRun::on("breast_cancer", "30,4,2", 4, 10, 3) };
+        run.config.key_form = KeyForm::Subgroup;
+        check(run, &format!("subgroup on {}", engine.kind()));
+    }
 }
 
 #[test]

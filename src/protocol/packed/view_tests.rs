@@ -9,13 +9,13 @@ use subtle::Choice;
 
 use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::TrainingPlan;
-use crate::paillier::Ciphertexts;
-use crate::protocol::element::{Blind, TestRun, engine, server_key};
+use crate::paillier::{Ciphertexts, KeyForm};
+use crate::protocol::element::{Blind, TestRun, engine, server_key_of};
 use crate::protocol::message::Place;
 
 use super::share::Share;
 use super::state::SharedModel;
-use super::test_run::{Fault, Record, Witness, cloud_key, record_with};
+use super::test_run::{Fault, Record, Witness, cloud_key_of, record_with};
 
 const SIGMA: u32 = 40;
 
@@ -26,7 +26,12 @@ struct View {
 }
 
 fn view(fault: Option<Fault>) -> View {
-    let run = TestRun::on("xor", "2,6,4,2", 4, 6, 2);
+    view_under(KeyForm::Full, fault)
+}
+
+fn view_under(form: KeyForm, fault: Option<Fault>) -> View {
+    let mut run = TestRun::on("xor", "2,6,4,2", 4, 6, 2);
+    run.config.key_form = form;
     View { plan: run.config.plan.clone(), seed: run.seed, record: record_with(run, fault) }
 }
 
@@ -211,7 +216,11 @@ pub(super) fn check_randomizers(sender: &Witness, receiver: &Witness) -> Result<
     for (place, operation, before, bits) in &sender.results {
         let (.., after) = receiver.received.iter().find(|(at, op, _)| (at, op) == (place, operation)).unwrap();
         let key = before.key();
-        let shortest = key.randomizer_bits() + 20 + SIGMA;
+        let shortest = match key.form().order_bits(key.key_bits()) {
+            None => key.randomizer_bits() + 20 + SIGMA,
+            // What makes h^s uniform in the subgroup.
+            Some(order_bits) => 2 * order_bits + SIGMA,
+        };
         if *bits < shortest {
             return Err(format!("{place}: randomisers of {bits} bits where {shortest} are due"));
         }
@@ -226,7 +235,9 @@ pub(super) fn check_randomizers(sender: &Witness, receiver: &Witness) -> Result<
 
 fn quotients(after: &Ciphertexts, before: &Ciphertexts) -> Vec<Integer> {
     let quotients = after.sub(engine(2), before).unwrap();
-    let key = if quotients.key() == server_key().public_key() { server_key() } else { cloud_key() };
+    let forms = [KeyForm::Full, KeyForm::Subgroup];
+    let mut keys = forms.iter().flat_map(|form| [server_key_of(*form), cloud_key_of(*form)]);
+    let key = keys.find(|key| key.public_key() == quotients.key()).unwrap();
     let plaintexts = key.decrypt_many(engine(2), &quotients).unwrap();
     assert!(plaintexts.iter().all(|plaintext| **plaintext == 0), "a randomiser changes no plaintext");
     engine(2).store(quotients.batch())
@@ -234,14 +245,16 @@ fn quotients(after: &Ciphertexts, before: &Ciphertexts) -> Vec<Integer> {
 
 #[test]
 fn both_views_hold_what_the_protocol_says_and_nothing_else() {
-    let view = view(None);
-    view.check_cloud().unwrap();
-    view.check_key().unwrap();
-    let Record { cloud, key, .. } = &view.record;
-    check_masks(cloud).unwrap();
-    check_masks(key).unwrap();
-    check_randomizers(cloud, key).unwrap();
-    check_randomizers(key, cloud).unwrap();
+    for form in [KeyForm::Full, KeyForm::Subgroup] {
+        let view = view_under(form, None);
+        view.check_cloud().unwrap();
+        view.check_key().unwrap();
+        let Record { cloud, key, .. } = &view.record;
+        check_masks(cloud).unwrap();
+        check_masks(key).unwrap();
+        check_randomizers(cloud, key).unwrap();
+        check_randomizers(key, cloud).unwrap();
+    }
 }
 
 /// Over the bits of all gates, neither server's own bits tell what the gates do.
@@ -275,9 +288,11 @@ fn a_short_mask_of_a_gate_is_noticed() {
 
 #[test]
 fn missing_randomisers_are_noticed() {
-    let view = view(Some(Fault::NoRandomizer));
-    let Record { cloud, key, .. } = &view.record;
-    for (sender, receiver) in [(cloud, key), (key, cloud)] {
-        assert!(check_randomizers(sender, receiver).unwrap_err().contains("without a fresh randomiser"));
+    for form in [KeyForm::Full, KeyForm::Subgroup] {
+        let view = view_under(form, Some(Fault::NoRandomizer));
+        let Record { cloud, key, .. } = &view.record;
+        for (sender, receiver) in [(cloud, key), (key, cloud)] {
+            assert!(check_randomizers(sender, receiver).unwrap_err().contains("without a fresh randomiser"));
+        }
     }
 }
