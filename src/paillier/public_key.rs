@@ -12,8 +12,7 @@ use super::ciphertext::Ciphertexts;
 use super::error::PaillierError;
 use super::form::KeyForm;
 use super::key_id::KeyId;
-use super::table::PowerTable;
-use crate::arith::{Batch, Engine, Exponents, Moduli, Modulus};
+use crate::arith::{Batch, Engine, Exponents, Moduli, Modulus, PowerTable};
 use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs, wipe};
 
@@ -99,11 +98,6 @@ impl PublicKey {
         (2 * self.key_bits()).div_ceil(8) as usize
     }
 
-    /// Width of a ciphertext in limbs of 64 bits.
-    pub(super) fn limbs(&self) -> usize {
-        self.ciphertext_len_bytes().div_ceil(size_of::<u64>())
-    }
-
     /// E: length of a fresh randomiser's exponent s in h^s, half of n's length rounded up (protocol.md, rule 1); in a
     /// subgroup what makes h^s uniform there.
     pub fn randomizer_bits(&self) -> u32 {
@@ -185,7 +179,7 @@ impl PublicKey {
     /// # Errors
     /// If the engine fails.
     pub fn randomizers(&self, engine: &Engine, exponents: &Exponents) -> Result<Batch, PaillierError> {
-        self.0.h_powers.power(engine, exponents)
+        Ok(self.0.h_powers.power(engine, exponents)?)
     }
 
     /// Builds the table of h for exponents of up to `bits` bits now, not when they are first needed.
@@ -193,7 +187,7 @@ impl PublicKey {
     /// # Errors
     /// If the engine fails.
     pub fn prepare_randomizers(&self, engine: &Engine, bits: u32) -> Result<(), PaillierError> {
-        self.0.h_powers.prepare(engine, bits)
+        Ok(self.0.h_powers.prepare(engine, bits)?)
     }
 
     /// The same plaintexts in ciphertexts that were multiplied by h^s, s fresh and uniform in [0, 2^`bits`).

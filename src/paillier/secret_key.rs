@@ -15,8 +15,7 @@ use super::error::PaillierError;
 use super::form::KeyForm;
 use super::keygen::{self, Draft};
 use super::public_key::{PublicKey, random_exponents};
-use super::table::PowerTable;
-use crate::arith::{Batch, Crt, Engine, Exponents, constant};
+use crate::arith::{Batch, Crt, Engine, Exponents, PowerTable, constant};
 use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs};
 
@@ -176,7 +175,7 @@ impl SecretKey {
         let own = self.0.short_opening.as_ref().map(|opening| opening.order_bits);
         let bits = own.unwrap_or(self.public_key().randomizer_bits());
         at_p.prepare(engine, bits)?;
-        at_q.prepare(engine, bits)
+        Ok(at_q.prepare(engine, bits)?)
     }
 
     /// The signed plaintexts, in (-n/2, n/2), by the Chinese remainder theorem: m = L_p(c^a mod p^2) h_p mod p, the same
