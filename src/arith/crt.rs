@@ -4,9 +4,9 @@ use std::fmt;
 use std::iter::repeat_n;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::prelude::*;
 use rug::Integer;
-use subtle::Choice;
+use rug::integer::Order;
+use subtle::{Choice, ConstantTimeEq};
 
 use super::backend::gmp::constant;
 use super::backend::words::Words;
@@ -25,7 +25,8 @@ pub struct Crt {
     p_squared: Modulus,
     q_squared: Modulus,
     n_squared: Modulus,
-    roots: Garner,
+    /// n as the modulus of plaintexts, which are secret.
+    n: Modulus,
     squares: Arc<Idempotents>,
 }
 
@@ -40,11 +41,18 @@ impl Idempotents {
     /// None if the moduli share a factor.
     pub(super) fn new(p: &[u64], q: &[u64]) -> Option<Idempotents> {
         let (p, q) = (SecretLimbs::new(p.to_vec()), SecretLimbs::new(q.to_vec()));
-        let factor = |own: &SecretLimbs, other: &SecretLimbs| {
+        let one = SecretLimbs::new(vec![1]);
+        Idempotents::scaled((&p, &q), (&one, &one))
+    }
+
+    /// The idempotents times `scale.0` and `scale.1`: they join x_p scale.0 mod p and x_q scale.1 mod q. None if the
+    /// moduli share a factor.
+    fn scaled((p, q): (&SecretLimbs, &SecretLimbs), scale: (&SecretLimbs, &SecretLimbs)) -> Option<Idempotents> {
+        let factor = |own: &SecretLimbs, other: &SecretLimbs, scale: &SecretLimbs| {
             let inverse: Option<SecretLimbs> = constant::invert_mod(&constant::rem(other, own), own).into();
-            Some(constant::mul(other, &inverse?))
+            Some(constant::mul(other, &constant::mul_mod(&inverse?, scale, own)))
         };
-        Some(Idempotents { factors: [factor(&p, &q)?, factor(&q, &p)?], forms: Mutex::default() })
+        Some(Idempotents { factors: [factor(p, q, scale.0)?, factor(q, p, scale.1)?], forms: Mutex::default() })
     }
 
     /// The factors modulo `modulus`, which is always the same.
@@ -60,31 +68,8 @@ impl Idempotents {
     }
 }
 
-/// Garner's formula for two coprime moduli: x = x_q + q ((x_p - x_q) q^-1 mod p).
-#[derive(Clone)]
-struct Garner {
-    p: SecretLimbs,
-    q: SecretLimbs,
-    q_inverse: SecretLimbs,
-}
-
-impl Garner {
-    /// None if the moduli share a factor.
-    fn new(p: &[u64], q: &[u64]) -> Option<Garner> {
-        let (p, q) = (SecretLimbs::new(p.to_vec()), SecretLimbs::new(q.to_vec()));
-        let q_inverse = Option::from(constant::invert_mod(&constant::rem(&q, &p), &p))?;
-        Some(Garner { p, q, q_inverse })
-    }
-
-    /// The number below p q with these residues, which are below p and q; as wide as p and q together.
-    fn join(&self, mod_p: &SecretLimbs, mod_q: &SecretLimbs) -> SecretLimbs {
-        let mod_p = constant::resize(mod_p, self.p.len());
-        let difference = constant::sub_mod(&mod_p, &constant::rem(mod_q, &self.p), &self.p);
-        let multiple = constant::mul_mod(&difference, &self.q_inverse, &self.p);
-        let joined = constant::add(&constant::mul(&self.q, &multiple), mod_q);
-        constant::resize(&joined, self.p.len() + self.q.len())
-    }
-}
+/// Paillier's L with its factor, for residues modulo p^2 and q^2 that are 1 modulo p and q; secret, wiped on drop.
+pub struct Opener(Idempotents);
 
 /// Refuses factors that no modulus can have.
 pub(super) fn require_odd(factors: [&SecretLimbs; 2]) -> Result<(), EngineError> {
@@ -107,12 +92,21 @@ impl Crt {
         require_odd([p, q])?;
         let (p_squared, q_squared) = (Modulus::secret_square_of(p), Modulus::secret_square_of(q));
         let n_squared = Modulus::square_of(&constant::mul(p, q).to_integer());
-        let roots = p_squared.root_limbs().zip(q_squared.root_limbs()).and_then(|(p, q)| Garner::new(p, q));
-        let squares = Idempotents::new(p_squared.limbs(), q_squared.limbs());
-        let (Some(roots), Some(squares)) = (roots, squares) else {
+        let n = Modulus::secret_plain(&constant::mul(p, q));
+        let Some(squares) = Idempotents::new(p_squared.limbs(), q_squared.limbs()) else {
             return Err(EngineError::Factors { reason: "the factors share a factor" });
         };
-        Ok(Crt { p_squared, q_squared, n_squared, roots, squares: Arc::new(squares) })
+        Ok(Crt { p_squared, q_squared, n_squared, n, squares: Arc::new(squares) })
+    }
+
+    /// What [`Crt::open`] multiplies by: numbers modulo p and modulo q.
+    ///
+    /// # Panics
+    /// If a factor is not as wide as its prime.
+    pub fn opener(&self, scale: (&SecretLimbs, &SecretLimbs)) -> Opener {
+        let root = |square: &Modulus| SecretLimbs::new(square.root_limbs().expect("a square has a root").to_vec());
+        let (p, q) = (root(&self.p_squared), root(&self.q_squared));
+        Opener(Idempotents::scaled((&p, &q), scale).expect("the factors are coprime, or there were no such pair"))
     }
 
     /// p^2 and q^2.
@@ -155,30 +149,29 @@ impl Crt {
         Ok(engine.load_combination(&self.n_squared, [mod_p, mod_q], &factors, len))
     }
 
-    /// For 2k `halves` that are 1 modulo p and q, the k numbers in [0, n) that are (x - 1)/p * scale.0 modulo p and
-    /// (x - 1)/q * scale.1 modulo q: Paillier's L with its factor; and whether all were 1 modulo p and q.
+    /// For 2k `halves` that are 1 modulo p and q, the k numbers in [0, n) that are (x - 1)/p times the opener's factor
+    /// modulo p, and the same modulo q; and whether all were 1 modulo p and q.
     ///
     /// # Errors
     /// [`EngineError::Shape`] for residues of other moduli.
-    pub fn join_dual_high(
+    pub fn open(
         &self,
         engine: &Engine,
         halves: &Batch,
-        scale: (&SecretLimbs, &SecretLimbs),
+        opener: &Opener,
     ) -> Result<(Vec<SecretInteger>, Choice), EngineError> {
         let len = self.joined_len(halves)?;
-        let width = self.half_width();
-        let numbers = engine.store_limbs(halves);
-        let (mod_p, mod_q) = numbers.as_slice().split_at(len * width);
-        let pairs = mod_p.par_chunks(width).zip(mod_q.par_chunks(width));
-        let join = |(mod_p, mod_q)| {
-            let (high_p, low_p) = scaled_high(mod_p, &self.roots.p, scale.0);
-            let (high_q, low_q) = scaled_high(mod_q, &self.roots.q, scale.1);
-            (self.roots.join(&high_p, &high_q).to_integer(), constant::is_zero(&low_p) & constant::is_zero(&low_q))
-        };
-        let joined: Vec<(SecretInteger, Choice)> = engine.install(|| pairs.map(join).collect());
-        let all_one = joined.iter().fold(Choice::from(1), |all, (_, one)| all & *one);
-        Ok((joined.into_iter().map(|(number, _)| number).collect(), all_one))
+        let [low, high] = engine.store_halves(halves);
+        let width = low.len() / halves.len().max(1);
+        let is_one = |number: &[u64]| number[1..].iter().fold(number[0] ^ 1, |seen, limb| seen | limb).ct_eq(&0);
+        let all_one = low.as_slice().chunks_exact(width.max(1)).fold(Choice::from(1), |all, low| all & is_one(low));
+        let (mod_p, mod_q) = high.as_slice().split_at(len * width);
+        let factors = opener.0.form(engine, &self.n);
+        let joined = engine.load_combination(&self.n, [mod_p, mod_q], &factors, len);
+        let numbers = engine.store_limbs(&joined);
+        let number = |limbs: &[u64]| SecretInteger::new(Integer::from_digits(limbs, Order::Lsf));
+        let numbers = numbers.as_slice().chunks_exact(self.n.limbs().len()).map(number).collect();
+        Ok((numbers, all_one))
     }
 
     /// Half the length of a batch of halves.
@@ -202,14 +195,14 @@ impl Crt {
     }
 }
 
-/// (x - 1)/root * scale mod root, x below root^2, and (x - 1) mod root.
-fn scaled_high(x: &[u64], root: &SecretLimbs, scale: &SecretLimbs) -> (SecretLimbs, SecretLimbs) {
-    let (high, low) = constant::div_rem(&constant::sub_small(&SecretLimbs::new(x.to_vec()), 1), root);
-    (constant::mul_mod(&high, scale, root), low)
-}
-
 impl fmt::Debug for Crt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Crt(..)")
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opener(..)")
     }
 }

@@ -32,6 +32,8 @@ pub(super) trait Operations: Sync {
     fn load_combination(&self, modulus: &Modulus, numbers: [&[u64]; 2], factors: &Words, len: usize) -> Batch;
     /// See [`convert::store`].
     fn store(&self, batch: &Batch) -> SecretLimbs;
+    /// See [`convert::store_halves`].
+    fn store_halves(&self, batch: &Batch) -> [SecretLimbs; 2];
     /// See [`comb::build`].
     fn fixed_base(&self, modulus: &Modulus, base: &[u64], max_bits: u32, window_bits: u32) -> FixedBase;
 }
@@ -129,6 +131,10 @@ impl<B: Backend> Operations for B {
 
     fn store(&self, batch: &Batch) -> SecretLimbs {
         convert::store::<B>(batch)
+    }
+
+    fn store_halves(&self, batch: &Batch) -> [SecretLimbs; 2] {
+        convert::store_halves::<B>(batch)
     }
 
     fn fixed_base(&self, modulus: &Modulus, base: &[u64], max_bits: u32, window_bits: u32) -> FixedBase {

@@ -212,6 +212,11 @@ impl Engine {
         self.install(|| self.0.backend.store(batch))
     }
 
+    /// The halves x0 and x1 of residues x0 + root * x1 modulo squares, reduced, each in as many limbs as the widest root.
+    pub(crate) fn store_halves(&self, batch: &Batch) -> [SecretLimbs; 2] {
+        self.install(|| self.0.backend.store_halves(batch))
+    }
+
     /// What joins two batches by [`Engine::load_combination`] on this engine.
     pub(crate) fn combination(&self, modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
         self.0.backend.combination(modulus, factors)

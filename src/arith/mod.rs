@@ -41,7 +41,7 @@ pub use backend::gmp::constant;
 #[cfg(target_arch = "x86_64")]
 pub use backend::ifma::speed::{KernelSpeed, kernel_speed};
 pub use batch::Batch;
-pub use crt::Crt;
+pub use crt::{Crt, Opener};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use exponents::{Exponents, TimingClass};

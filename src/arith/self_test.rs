@@ -100,6 +100,10 @@ mod tests {
             Gmp.load_one_plus(modulus, numbers, len)
         }
 
+        fn store_halves(&self, batch: &Batch) -> [SecretLimbs; 2] {
+            Gmp.store_halves(batch)
+        }
+
         fn combination(&self, modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
             Gmp.combination(modulus, factors)
         }

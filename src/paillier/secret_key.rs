@@ -15,7 +15,7 @@ use super::error::PaillierError;
 use super::form::KeyForm;
 use super::keygen::{self, Draft};
 use super::public_key::{PublicKey, random_exponents};
-use crate::arith::{Batch, Crt, Engine, Exponents, PowerTable, constant};
+use crate::arith::{Batch, Crt, Engine, Exponents, Opener, PowerTable, constant};
 use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs};
 
@@ -45,6 +45,7 @@ struct Opening {
     order_bits: u32,
     /// (L_p((1 + n)^a mod p^2))^-1 mod p, which is (a q)^-1 mod p, and the same for q.
     factors: (SecretLimbs, SecretLimbs),
+    opener: Opener,
 }
 
 /// phi = (p-1)(q-1) and its inverse modulo n.
@@ -101,8 +102,8 @@ impl SecretKey {
         orders: Option<(SecretLimbs, SecretLimbs)>,
     ) -> Result<SecretKey, PaillierError> {
         let crt = Crt::new(&p, &q)?;
-        let short_opening = orders.map(|orders| Opening::new(&p, &q, orders));
-        let opening = Opening::new(&p, &q, (constant::sub_small(&p, 1), constant::sub_small(&q, 1)));
+        let short_opening = orders.map(|orders| Opening::new(&crt, &p, &q, orders));
+        let opening = Opening::new(&crt, &p, &q, (constant::sub_small(&p, 1), constant::sub_small(&q, 1)));
         let (p_squared, q_squared) = crt.moduli();
         let h = exact_limbs(public.h());
         let h_modulo = |modulus: &Integer| constant::rem(&h, &exact_limbs(modulus)).to_integer();
@@ -263,11 +264,13 @@ impl SecretKey {
 
 impl Opening {
     /// For primes that [`Crt::new`] has found coprime, and orders below them.
-    fn new(p: &SecretLimbs, q: &SecretLimbs, orders: (SecretLimbs, SecretLimbs)) -> Opening {
+    fn new(crt: &Crt, p: &SecretLimbs, q: &SecretLimbs, orders: (SecretLimbs, SecretLimbs)) -> Opening {
+        let factors = (decryption_factor(p, q, &orders.0), decryption_factor(q, p, &orders.1));
         let bits = |order: &SecretLimbs| order.to_integer().significant_bits();
         Opening {
             order_bits: bits(&orders.0).max(bits(&orders.1)),
-            factors: (decryption_factor(p, q, &orders.0), decryption_factor(q, p, &orders.1)),
+            opener: crt.opener((&factors.0, &factors.1)),
+            factors,
             orders,
         }
     }
@@ -279,7 +282,7 @@ impl Opening {
         let mut orders = vec![self.orders.0.clone(); count];
         orders.resize(2 * count, self.orders.1.clone());
         let powers = engine.power(halves, &Exponents::long_lived(orders, self.order_bits))?;
-        Ok(crt.join_dual_high(engine, &powers, (&self.factors.0, &self.factors.1))?)
+        Ok(crt.open(engine, &powers, &self.opener)?)
     }
 }
 

@@ -70,3 +70,30 @@ pub(crate) fn store<B: Backend>(batch: &Batch) -> SecretLimbs {
     });
     numbers
 }
+
+/// The reduced halves x0 and x1 of the numbers x0 + root * x1 of a batch modulo squares, each in [`half_width`] limbs.
+pub(crate) fn store_halves<B: Backend>(batch: &Batch) -> [SecretLimbs; 2] {
+    let (layout, len) = (batch.residues().layout(), batch.len());
+    let width = half_width(batch.moduli());
+    let [mut low, mut high] = [(); 2].map(|()| SecretLimbs::zero(len * width));
+    if len == 0 {
+        return [low, high];
+    }
+    let groups = batch.residues().words().par_chunks(layout.group_words());
+    let outputs = low.as_mut_slice().par_chunks_mut(B::WIDTH * width);
+    let outputs = outputs.zip(high.as_mut_slice().par_chunks_mut(B::WIDTH * width));
+    groups.zip(outputs).enumerate().for_each_init(Scratch::default, |scratch, (group, (words, (low, high)))| {
+        let index = |lane: usize| (group * B::WIDTH + lane).min(len - 1);
+        let kernels = B::kernels(batch.moduli(), index, layout, TimingClass::Constant);
+        let [mut low_lanes, mut high_lanes] = [(); 2].map(|()| SecretLimbs::zero(B::WIDTH * width));
+        kernels.store_halves(words, low_lanes.as_mut_slice(), high_lanes.as_mut_slice(), scratch);
+        low.copy_from_slice(&low_lanes.as_slice()[..low.len()]);
+        high.copy_from_slice(&high_lanes.as_slice()[..high.len()]);
+    });
+    [low, high]
+}
+
+/// Limbs of the widest root of moduli that are squares: a square of 2b or 2b - 1 bits has a root of b.
+pub(crate) fn half_width(moduli: &Moduli) -> usize {
+    moduli.limb_count().div_ceil(2)
+}

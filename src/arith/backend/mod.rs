@@ -97,6 +97,8 @@ pub(crate) trait Kernels: Sync {
     fn load_combination(&self, numbers: [&[u64]; 2], factors: &[u64], out: &mut [u64], scratch: &mut Scratch);
     /// The reduced numbers of a group; see [`Kernels::load`].
     fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch);
+    /// The reduced halves x0 and x1 of the numbers x0 + root * x1 of a group, modulo squares; as wide as the roots.
+    fn store_halves(&self, group: &[u64], low: &mut [u64], high: &mut [u64], scratch: &mut Scratch);
 }
 
 /// Working memory that grows to what is asked for and is wiped on drop.

@@ -71,7 +71,7 @@ proptest! {
             let orders = [vec![Integer::from(&p - 1u32); plaintexts.len()], vec![Integer::from(&q - 1u32); plaintexts.len()]];
             let orders = Exponents::long_lived(orders.concat().iter().map(secret).collect(), p.significant_bits());
             let powers = engine.power(&split, &orders)?;
-            let (opened, all_one) = crt.join_dual_high(engine, &powers, (&scale_p, &scale_q))?;
+            let (opened, all_one) = crt.open(engine, &powers, &crt.opener((&scale_p, &scale_q)))?;
             prop_assert!(bool::from(all_one));
             let opened: Vec<Integer> = opened.iter().map(|plaintext| (**plaintext).clone()).collect();
             prop_assert_eq!(&opened, &plaintexts);
@@ -79,7 +79,7 @@ proptest! {
             let two = engine.load(&Moduli::from(crt.moduli().0), &[Integer::from(2)]);
             let (last, half) = (powers.len() - 1, powers.len() / 2);
             let broken = Batch::concat(&[two, powers.slice(1..half), powers.slice(half..last + 1)]);
-            prop_assert!(!bool::from(crt.join_dual_high(engine, &broken, (&scale_p, &scale_q))?.1));
+            prop_assert!(!bool::from(crt.open(engine, &broken, &crt.opener((&scale_p, &scale_q)))?.1));
         }
     }
 }
@@ -142,7 +142,7 @@ fn residues_of_other_moduli_are_refused() {
     let one = secret(&Integer::from(1));
     assert!(matches!(crt.split(engine, &foreign), Err(EngineError::Shape { .. })));
     assert!(matches!(crt.join(engine, &foreign), Err(EngineError::Shape { .. })));
-    assert!(matches!(crt.join_dual_high(engine, &foreign, (&one, &one)), Err(EngineError::Shape { .. })));
+    assert!(matches!(crt.open(engine, &foreign, &crt.opener((&one, &one))), Err(EngineError::Shape { .. })));
 }
 
 #[test]

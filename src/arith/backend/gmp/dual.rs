@@ -136,18 +136,36 @@ impl Dual<'_> {
         self.reduce(out, (low, Choice::from(0)), (cross, Choice::from(0)), quotient);
     }
 
-    /// The number below m^2, whose limbs there is room for.
-    pub fn store(&self, x: &[u64], number: &mut [u64], scratch: &mut Scratch) {
+    /// The halves of the number, each below m, in k limbs each or more.
+    pub fn store_halves(&self, x: &[u64], low: &mut [u64], high: &mut [u64], scratch: &mut Scratch) {
         let k = self.k();
-        let (work, inner) = scratch.with_inner(7 * k);
+        let (plain, inner) = scratch.with_inner(2 * k);
+        self.leave(x, plain, inner);
+        for (out, half) in [low, high].into_iter().zip(plain.chunks_exact(k)) {
+            out[..k].copy_from_slice(half);
+            out[k..].fill(0);
+        }
+    }
+
+    /// Both halves, not times R.
+    fn leave(&self, x: &[u64], plain: &mut [u64], scratch: &mut Scratch) {
+        let k = self.k();
+        let work = scratch.words(5 * k);
         let (low, rest) = work.split_at_mut(2 * k);
-        let (cross, rest) = rest.split_at_mut(2 * k);
-        let (plain, quotient) = rest.split_at_mut(2 * k);
+        let (cross, quotient) = rest.split_at_mut(2 * k);
         low[..k].copy_from_slice(&x[..k]);
         low[k..].fill(0);
         cross[..k].copy_from_slice(&x[k..2 * k]);
         cross[k..].fill(0);
         self.reduce(plain, (low, Choice::from(0)), (cross, Choice::from(0)), quotient);
+    }
+
+    /// The number below m^2, whose limbs there is room for.
+    pub fn store(&self, x: &[u64], number: &mut [u64], scratch: &mut Scratch) {
+        let k = self.k();
+        let (work, inner) = scratch.with_inner(4 * k);
+        let (low, plain) = work.split_at_mut(2 * k);
+        self.leave(x, plain, inner);
         mpn::sec_mul(low, &plain[k..], self.root.limbs(), inner);
         let (bottom, top) = low.split_at_mut(k);
         let carry = mpn::cnd_add(Choice::from(1), bottom, &plain[..k]);

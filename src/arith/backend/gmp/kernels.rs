@@ -194,6 +194,10 @@ impl Kernels for GmpKernels<'_> {
             }
         }
     }
+
+    fn store_halves(&self, group: &[u64], low: &mut [u64], high: &mut [u64], scratch: &mut Scratch) {
+        self.dual().store_halves(group, low, high, scratch);
+    }
 }
 
 #[cfg(test)]

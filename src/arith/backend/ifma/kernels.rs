@@ -179,6 +179,17 @@ impl Kernels for IfmaKernels {
         unsafe { leave(rows(group), number, self.constants.reducer(), self.work(inner)) }
         convert::leave(number, numbers);
     }
+
+    fn store_halves(&self, group: &[u64], low: &mut [u64], high: &mut [u64], scratch: &mut Scratch) {
+        assert!(self.form().dual, "the modulus is not a square with a known root");
+        let (halves, inner) = scratch.with_inner(group.len());
+        let halves = rows_mut(halves);
+        // SAFETY: `new` has found the processor's features.
+        unsafe { leave_halves(rows(group), halves, self.constants.reducer(), self.work(inner)) }
+        let (low_rows, high_rows) = halves.split_at(self.form().limbs);
+        convert::leave(low_rows, low);
+        convert::leave(high_rows, high);
+    }
 }
 
 simd_entry! {
@@ -215,6 +226,10 @@ simd_entry! {
 
     fn one_plus(out: &mut [Row], pieces: &[Row], powers: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
         residue::one_plus(out, pieces, powers, reducer, work);
+    }
+
+    fn leave_halves(x: &[Row], halves: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
+        residue::leave_halves(x, halves, reducer, work);
     }
 
     fn leave(x: &[Row], number: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {

@@ -168,12 +168,12 @@ simd! {
         reduce_both(x0, x1, reducer, low, high, quotient);
     }
 
-    /// number = x / R mod n^2 (or mod n) in [0, n^2) (or [0, n)), in as many limbs as x.
-    pub(super) fn leave(x: &[Row], number: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
+    /// The halves of x / R, each in [0, n); a number modulo n itself has the first one only.
+    pub(super) fn leave_halves(x: &[Row], halves: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
         let limbs = reducer.modulus.len();
         let Work { low, high, quotient } = Work::new(work, limbs);
         let (low_x, high_x) = x.split_at(limbs);
-        let (x0, x1) = number.split_at_mut(limbs);
+        let (x0, x1) = halves.split_at_mut(limbs);
         enter_columns(low, low_x);
         enter_columns(high, high_x);
         reduce_both(x0, x1, reducer, low, high, quotient);
@@ -190,6 +190,17 @@ simd! {
         }
         subtract_if_not_below(x1, reducer.modulus);
         subtract_if_not_below(x1, reducer.modulus);
+    }
+
+    /// number = x / R mod n^2 (or mod n) in [0, n^2) (or [0, n)), in as many limbs as x.
+    pub(super) fn leave(x: &[Row], number: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
+        let limbs = reducer.modulus.len();
+        leave_halves(x, number, reducer, work);
+        if number.len() == limbs {
+            return;
+        }
+        let Work { low, high, .. } = Work::new(work, limbs);
+        let (x0, x1) = number.split_at_mut(limbs);
         multiply(high, x1, reducer.modulus);
         let mut carry = Lanes::zero();
         for (index, column) in high.iter().enumerate() {
