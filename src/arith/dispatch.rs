@@ -45,6 +45,12 @@ pub(super) const ALL: &[&dyn Operations] = &[&Ifma, &Gmp];
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) const ALL: &[&dyn Operations] = &[&Gmp];
 
+/// The backend whose form the residues of a batch have.
+pub(super) fn maker(batch: &Batch) -> &'static dyn Operations {
+    let kind = batch.residues().layout().kind;
+    *ALL.iter().find(|backend| backend.kind() == kind).expect("a batch was made by a backend of this build")
+}
+
 /// A backend that gave the known answers.
 pub(super) struct Chosen {
     pub backend: &'static dyn Operations,

@@ -114,7 +114,7 @@ impl Engine {
         self.install(|| self.0.backend.load_one_plus(modulus, numbers.as_slice(), values.len()))
     }
 
-    /// The residues as integers in [0, modulus).
+    /// The residues, of whichever engine, as integers in [0, modulus).
     pub fn store(&self, batch: &Batch) -> Vec<Integer> {
         let width = batch.moduli().limb_count().max(1);
         let numbers = self.store_limbs(batch);
@@ -207,9 +207,9 @@ impl Engine {
         self.install(|| self.0.backend.load(moduli, numbers.as_slice(), len))
     }
 
-    /// The residues as numbers, each in [`Moduli::limb_count`] limbs.
+    /// The residues, of whichever engine, as numbers, each in [`Moduli::limb_count`] limbs.
     pub(crate) fn store_limbs(&self, batch: &Batch) -> SecretLimbs {
-        self.install(|| self.0.backend.store(batch))
+        self.install(|| dispatch::maker(batch).store(batch))
     }
 
     /// The halves x0 and x1 of residues x0 + root * x1 modulo squares, reduced, each in as many limbs as the widest root.

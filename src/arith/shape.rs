@@ -11,6 +11,9 @@ use super::options::EngineKind;
 /// The widest window of a fixed-base table in bits.
 pub(super) const MAX_WINDOW_BITS: u32 = 16;
 
+/// What to do with residues of an engine that others cannot read.
+const STORE_AND_LOAD: &str = "store them and load the numbers on the engine that computes";
+
 /// Refuses a job whose operands do not go together, or that another engine made.
 pub(super) fn check(job: &Job, kind: EngineKind) -> Result<(), EngineError> {
     match job {
@@ -94,17 +97,22 @@ fn same_moduli(a: &Batch, b: &Batch) -> Result<(), EngineError> {
 }
 
 fn same_form(a: &Batch, b: &Batch) -> Result<(), EngineError> {
-    if a.residues().layout() == b.residues().layout() {
-        return Ok(());
+    let (left, right) = (a.residues().layout(), b.residues().layout());
+    if left.kind != right.kind {
+        let (left, right) = (left.kind, right.kind);
+        return refuse(format!("residues of the engine {left} and of the engine {right}; {STORE_AND_LOAD}"));
     }
-    refuse("residues of different widths or from different engines; load them together".to_owned())
+    if left != right {
+        return refuse("residues of different widths; load them together".to_owned());
+    }
+    Ok(())
 }
 
 fn made_by(layout: Layout, kind: EngineKind) -> Result<(), EngineError> {
     if layout.kind == kind {
         return Ok(());
     }
-    refuse(format!("residues of the engine {} given to the engine {kind}; store and load them", layout.kind))
+    refuse(format!("residues of the engine {} given to the engine {kind}; {STORE_AND_LOAD}", layout.kind))
 }
 
 pub(super) fn refuse<T>(reason: String) -> Result<T, EngineError> {

@@ -3,10 +3,12 @@
 pub(crate) mod comb;
 pub(crate) mod convert;
 pub(crate) mod inverse;
+mod joint_table;
 mod lane_table;
 pub(crate) mod product;
 pub(crate) mod select;
 pub(crate) mod straus;
+mod straus_plan;
 mod straus_shares;
 mod table;
 #[cfg(target_arch = "x86_64")]

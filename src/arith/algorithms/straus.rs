@@ -1,32 +1,39 @@
-//! Products of powers (Straus, "Addition chains of vectors", 1964), the base outermost: a base's table is built, used
-//! for all rows of its group and dropped. There is one accumulator for each row and digit position, so that the
-//! squarings are done once, at the end. A lane has a row; where there are fewer rows than lanes, see
+//! Products of powers (Straus, "Addition chains of vectors", 1964). A few bases have a table together, as in the paper: a
+//! product takes in a digit of each. There is one accumulator for each row and digit position, so that tables can come
+//! and go, and the squarings are done once, at the end. A lane has a row; where there are fewer rows than lanes, see
 //! [`super::straus_shares`].
+//!
+//! All threads work on the same few groups of bases, first on their tables, then on the accumulators.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::joint_table::JointTables;
+use super::straus_plan::{Plan, Shape};
 use super::straus_shares;
-use super::table::{Digits, Field, digit, digit_count};
-use crate::arith::backend::residues::{Layout, Residues};
+use super::table::{Digits, Field, digit};
+use crate::arith::backend::residues::Residues;
+use crate::arith::backend::spare::Spare;
 use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
 
-/// A share of the bases smaller than this is not worth accumulators of its own.
-const SMALLEST_SHARE: usize = 16;
+/// Tables that a thread has in use at a time, and as many accumulators.
+const MEMORY_BYTES: usize = 3 << 19;
+/// Accumulators that a thread multiplies by entries of a table before it goes on to the next table.
+const PIECE: usize = 8;
 
 /// The operands of one call: groups x d bases, groups x rows x d exponents.
-struct Problem<'a, B: Backend> {
-    field: Field<'a, B>,
-    bases: &'a Batch,
+struct Problem<'a, 'm, B: Backend> {
+    field: &'a Field<'m, B>,
     exponents: &'a Exponents,
-    per_group: usize,
-    rows: usize,
-    window_bits: u32,
-    disguise: Words,
+    shape: Shape,
+    plan: Plan,
+    tables: JointTables<'a, 'm, B>,
+    /// What accumulators start from, unless that is an entry of the first table.
+    start: Option<Words>,
 }
 
 /// groups x rows residues: prod_k bases[g][k]^exponents[g][r][k]. One modulus for all, and at least one base a group.
@@ -36,103 +43,172 @@ pub(crate) fn multi_power<B: Backend>(
     groups: usize,
     class: TimingClass,
 ) -> Batch {
-    let layout = bases.residues().layout();
-    let per_group = bases.len() / groups;
-    let rows = exponents.len() / bases.len();
+    let limbs = bases.residues().layout().limbs;
+    let (per_group, rows) = (bases.len() / groups, exponents.len() / bases.len());
     // A backend with one lane always fills it.
     if rows < B::WIDTH {
         return straus_shares::multi_power::<B>(bases, exponents, groups, class);
     }
-    let shares = Shares::new(groups, per_group, rows);
-    let field = Field::new(bases.moduli(), layout, class);
-    let disguise = field.disguise(&mut Scratch::default());
-    let window_bits = best_window::<B>(exponents.bits(), rows.div_ceil(shares.rows).div_ceil(B::WIDTH), class);
-    let problem = Problem::<B> { field, bases, exponents, per_group, rows, window_bits, disguise };
+    let shape = Shape { groups, per_group, rows, bits: exponents.bits(), class, limbs };
+    planned::<B>(bases, exponents, shape, Plan::best::<B>(&shape))
+}
 
-    let blocks: Vec<(usize, Range<usize>)> =
-        (0..groups).flat_map(|group| cut(rows, shares.rows).map(move |rows| (group, rows))).collect();
-    let results: Vec<Vec<Words>> =
-        blocks.par_iter().map(|(group, rows)| problem.block(*group, rows.clone(), shares.bases)).collect();
-
-    let mut out = Residues::zero(layout, groups * rows, bases.moduli().is_secret());
-    for ((group, block), results) in blocks.iter().zip(&results) {
-        for (offset, row) in block.clone().enumerate() {
-            let result = results[offset / B::WIDTH].as_slice();
-            out.write(group * rows + row, result, offset % B::WIDTH);
-        }
-    }
+fn planned<B: Backend>(bases: &Batch, exponents: &Exponents, shape: Shape, plan: Plan) -> Batch {
+    let (layout, scratch) = (bases.residues().layout(), &mut Scratch::default());
+    let field = Field::<B>::new(bases.moduli(), layout, shape.class);
+    let one = field.start(0, scratch);
+    let neutral = if B::EVEN_PRODUCTS { one.clone() } else { field.disguise(scratch) };
+    let start = (!B::EVEN_PRODUCTS).then(|| field.start(plan.tables(shape.per_group).len(), scratch));
+    let tables = JointTables { field: &field, bases: bases.residues(), window_bits: plan.window_bits, one, neutral };
+    let problem = Problem { field: &field, exponents, shape, plan, tables, start };
+    let mut out = Residues::zero(layout, shape.groups * shape.rows, bases.moduli().is_secret());
+    problem.solve(&mut out);
     Batch::new(bases.moduli().clone(), out)
 }
 
-impl<B: Backend> Problem<'_, B> {
-    /// The results of some rows of a group, a row a lane.
-    fn block(&self, group: usize, rows: Range<usize>, base_shares: usize) -> Vec<Words> {
-        let shares: Vec<Range<usize>> = cut(self.per_group, base_shares).collect();
-        let accumulators = shares
-            .into_par_iter()
-            .map(|bases| self.accumulate(group, rows.clone(), bases))
-            .reduce_with(|left, right| self.merge(left, right))
-            .expect("a group has a base");
-        let row_words = self.positions() * self.field.layout.group_words();
-        if row_words == 0 {
-            return vec![self.field.start(0, &mut Scratch::default()); rows.len().div_ceil(B::WIDTH)];
+/// Tables in use at a time: those of the bases `tables` of each of `groups`.
+struct Round {
+    groups: Range<usize>,
+    tables: Vec<Range<usize>>,
+    /// Words from one table to the next.
+    stride: usize,
+    /// Whether they are the first of their groups.
+    first: bool,
+}
+
+impl<B: Backend> Problem<'_, '_, B> {
+    fn solve(&self, out: &mut Residues) {
+        let (group_words, limbs) = (self.field.layout.group_words(), self.shape.limbs);
+        let tables: Vec<Range<usize>> = self.plan.tables(self.shape.per_group).collect();
+        let longest = tables.iter().map(Range::len).max().expect("a group has a base");
+        let stride = limbs * self.plan.entries::<B>(longest);
+        let cells = self.row_groups() * self.plan.positions(&self.shape);
+        let fit = |threads: usize, words: usize| threads * MEMORY_BYTES / 8 / words.max(1);
+        let tables_each = fit(1, stride).clamp(1, tables.len());
+        let threads = rayon::current_num_threads();
+        let groups_each = fit(threads, tables_each * stride).min(fit(threads, cells * group_words));
+        let groups_each = groups_each.clamp(1, self.shape.groups);
+        let mut accumulators = Spare::words(groups_each * cells * group_words, true);
+        let mut memory = Spare::words(groups_each * tables_each * stride, self.tables.bases.is_secret());
+        for first_group in (0..self.shape.groups).step_by(groups_each) {
+            let groups = first_group..(first_group + groups_each).min(self.shape.groups);
+            let accumulators = &mut accumulators.as_mut_slice()[..groups.len() * cells * group_words];
+            for (index, tables) in tables.chunks(tables_each).enumerate() {
+                let round = Round { groups: groups.clone(), tables: tables.to_vec(), stride, first: index == 0 };
+                let memory = &mut memory.as_mut_slice()[..groups.len() * tables.len() * stride];
+                self.fill_tables(&round, memory);
+                self.multiply(&round, memory, accumulators);
+            }
+            self.finish(groups, accumulators, out);
         }
-        accumulators.as_slice().par_chunks(row_words).map(|row| self.finish(row)).collect()
     }
 
-    /// For each row and digit position the product of the bases' table rows at that digit.
-    fn accumulate(&self, group: usize, rows: Range<usize>, bases: Range<usize>) -> Words {
-        let Layout { limbs, .. } = self.field.layout;
-        let (group_words, positions) = (self.field.layout.group_words(), self.positions());
-        let scratch = &mut Scratch::default();
-        let start = self.field.start(bases.len(), scratch);
-        let mut accumulators = Words::copy_of(&start.as_slice().repeat(rows.len().div_ceil(B::WIDTH) * positions));
+    fn fill_tables(&self, round: &Round, memory: &mut [u64]) {
+        memory.par_chunks_mut(round.stride).enumerate().for_each_init(Scratch::default, |scratch, (index, table)| {
+            let first = (round.groups.start + index / round.tables.len()) * self.shape.per_group;
+            let bases = &round.tables[index % round.tables.len()];
+            let table = &mut table[..self.table_words(bases)];
+            self.tables.fill(first + bases.start..first + bases.end, table, scratch);
+        });
+    }
 
-        let table_words = limbs << self.window_bits;
-        let mut tables = Words::secret(B::WIDTH * table_words);
-        let (mut lanes, mut entry) = (self.field.group(), self.field.group());
+    /// Each accumulator times an entry of each table of its group.
+    fn multiply(&self, round: &Round, memory: &[u64], accumulators: &mut [u64]) {
+        let pieces = accumulators.par_chunks_mut(PIECE * self.field.layout.group_words()).enumerate();
+        pieces.for_each_init(Scratch::default, |scratch, (piece, accumulators)| {
+            self.multiply_piece(round, memory, piece * PIECE, accumulators, scratch)
+        });
+    }
+
+    /// The share of [`Problem::multiply`] of the accumulators from `first` on, one table after the other.
+    fn multiply_piece(
+        &self,
+        round: &Round,
+        memory: &[u64],
+        first: usize,
+        accumulators: &mut [u64],
+        scratch: &mut Scratch,
+    ) {
+        let (group_words, kernels) = (self.field.layout.group_words(), &self.field.kernels);
+        if round.first
+            && let Some(start) = &self.start
+        {
+            accumulators.chunks_exact_mut(group_words).for_each(|words| words.copy_from_slice(start.as_slice()));
+        }
+        let (entry, scratch) = scratch.with_inner(group_words);
+        let cells = self.row_groups() * self.plan.positions(&self.shape);
+        let place = |index: usize| ((first + index) / cells, (first + index) % cells);
+        let digits_of = |(table, index): (usize, usize), digits: &mut Digits| {
+            let (group, cell) = place(index);
+            self.indices(round.groups.start + group, cell, &round.tables[table], digits);
+        };
+        let table_of = |(table, index): (usize, usize)| {
+            let start = (place(index).0 * round.tables.len() + table) * round.stride;
+            &memory[start..start + self.table_words(&round.tables[table])]
+        };
+        let len = accumulators.len() / group_words;
+        let mut steps = (0..round.tables.len()).flat_map(|table| (0..len).map(move |index| (table, index))).peekable();
         let mut digits = Digits::zero(B::WIDTH);
-        for first in bases.clone().step_by(B::WIDTH) {
-            let last = bases.end - 1;
-            let index = |lane: usize| group * self.per_group + (first + lane).min(last);
-            self.bases.residues().read_group(index, lanes.as_mut_slice());
-            self.field.fill_tables(lanes.as_slice(), self.disguise.as_slice(), tables.as_mut_slice(), scratch);
-            let tables = tables.as_slice().chunks_exact(table_words);
-            for (base, table) in (first..bases.end).zip(tables) {
-                for (cell, accumulator) in accumulators.as_mut_slice().chunks_exact_mut(group_words).enumerate() {
-                    let (first_row, position) = (rows.start + cell / positions * B::WIDTH, cell % positions);
-                    digits.fill(|lane| {
-                        let row = (first_row + lane).min(rows.end - 1);
-                        let exponent = (group * self.rows + row) * self.per_group + base;
-                        digit(self.exponents.limbs(exponent), position, self.window_bits)
-                    });
-                    self.field.kernels.look_up(entry.as_mut_slice(), table, digits.as_slice());
-                    self.field.kernels.product(accumulator, entry.as_slice(), scratch);
-                }
+        digits_of((0, 0), &mut digits);
+        while let Some(step) = steps.next() {
+            let accumulator = &mut accumulators[step.1 * group_words..][..group_words];
+            let begins = round.first && step.0 == 0 && self.start.is_none();
+            kernels.look_up(if begins { accumulator } else { entry }, table_of(step), digits.as_slice());
+            let next = steps.peek().map(|next| {
+                digits_of(*next, &mut digits);
+                table_of(*next)
+            });
+            match next {
+                _ if begins => {}
+                Some(next) => kernels.product_ahead(accumulator, entry, next, digits.as_slice(), scratch),
+                None => kernels.product(accumulator, entry, scratch),
             }
         }
-        accumulators
     }
 
-    fn merge(&self, mut left: Words, right: Words) -> Words {
-        let scratch = &mut Scratch::default();
-        let group_words = self.field.layout.group_words();
-        let pairs = left.as_mut_slice().chunks_exact_mut(group_words).zip(right.as_slice().chunks_exact(group_words));
-        for (left, right) in pairs {
-            self.field.kernels.product(left, right, scratch);
+    /// The digits of some bases in the rows and at the position of a cell, as indices in their table.
+    fn indices(&self, group: usize, cell: usize, bases: &Range<usize>, indices: &mut Digits) {
+        let Shape { rows, per_group, .. } = self.shape;
+        let (positions, window_bits) = (self.plan.positions(&self.shape), self.plan.window_bits);
+        let (first_row, position) = (cell / positions * B::WIDTH, cell % positions);
+        indices.fill(|lane| {
+            let row = (first_row + lane).min(rows - 1);
+            let first = (group * rows + row) * per_group;
+            bases.clone().rev().fold(0, |index, base| {
+                index << window_bits | digit(self.exponents.limbs(first + base), position, window_bits)
+            })
+        });
+    }
+
+    /// The results of some groups from their accumulators.
+    fn finish(&self, groups: Range<usize>, accumulators: &[u64], out: &mut Residues) {
+        let positions = self.plan.positions(&self.shape);
+        let (group_words, rows) = (self.field.layout.group_words(), self.shape.rows);
+        let results: Vec<Words> = (0..groups.len() * self.row_groups())
+            .into_par_iter()
+            .map_init(Scratch::default, |scratch, row_group| {
+                let mut result = self.tables.one.clone();
+                if positions > 0 {
+                    let accumulators = &accumulators[row_group * positions * group_words..][..positions * group_words];
+                    horner(self.field, accumulators, self.plan.window_bits, result.as_mut_slice(), scratch);
+                }
+                result
+            })
+            .collect();
+        for (group, results) in groups.zip(results.chunks(self.row_groups())) {
+            for row in 0..rows {
+                out.write(group * rows + row, results[row / B::WIDTH].as_slice(), row % B::WIDTH);
+            }
         }
-        left
     }
 
-    /// The results of a group of rows from its accumulators.
-    fn finish(&self, accumulators: &[u64]) -> Words {
-        let mut result = self.field.group();
-        horner(&self.field, accumulators, self.window_bits, result.as_mut_slice(), &mut Scratch::default());
-        result
+    /// Groups of lanes that the rows of a group of bases fill.
+    fn row_groups(&self) -> usize {
+        self.shape.rows.div_ceil(B::WIDTH)
     }
 
-    fn positions(&self) -> usize {
-        digit_count(self.exponents.bits(), self.window_bits)
+    fn table_words(&self, bases: &Range<usize>) -> usize {
+        self.shape.limbs * self.plan.entries::<B>(bases.len())
     }
 }
 
@@ -154,39 +230,11 @@ pub(super) fn horner<B: Backend>(
     }
 }
 
-/// Into how many parts the bases and the rows of a group are cut, so that every thread has work.
-struct Shares {
-    bases: usize,
-    rows: usize,
-}
-
-impl Shares {
-    fn new(groups: usize, per_group: usize, rows: usize) -> Shares {
-        let threads = rayon::current_num_threads();
-        if threads == 1 {
-            return Shares { bases: 1, rows: 1 };
-        }
-        let bases = (4 * threads).div_ceil(groups).clamp(1, per_group.div_ceil(SMALLEST_SHARE));
-        let rows = threads.div_ceil(groups * bases).clamp(1, rows.max(1));
-        Shares { bases, rows }
-    }
-}
-
 /// 0..len in `parts` ranges of almost equal length.
 pub(super) fn cut(len: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
     (0..parts).map(move |part| part * len / parts..(part + 1) * len / parts)
 }
 
-/// A masked scan of this many rows takes about as long as a product.
-const SCAN_OF_A_PRODUCT: usize = 256;
-
-/// The window that costs a base the fewest products, if `rows` groups of rows use its table. The tables of a group of
-/// bases are made together.
-fn best_window<B: Backend>(bits: u32, rows: usize, class: TimingClass) -> u32 {
-    let cost = |window_bits: u32| {
-        let table = 1usize << window_bits;
-        let scan = if class == TimingClass::Constant { table } else { 0 };
-        table * SCAN_OF_A_PRODUCT / B::WIDTH + rows * digit_count(bits, window_bits) * (SCAN_OF_A_PRODUCT + scan)
-    };
-    (1..=10).min_by_key(|&window_bits| cost(window_bits)).unwrap_or(1)
-}
+#[cfg(test)]
+#[path = "straus_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@ pub(crate) mod gmp;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod ifma;
 pub(crate) mod residues;
+pub(crate) mod spare;
 pub(crate) mod words;
 
 use super::batch::Batch;
@@ -20,6 +21,10 @@ pub(crate) trait Backend: Sync {
     const KIND: EngineKind;
     /// Residues of a group, which the kernels treat at once.
     const WIDTH: usize;
+    /// Whether products take the same time whatever the factors are.
+    const EVEN_PRODUCTS: bool;
+    /// A constant [`Kernels::look_up`] passes so many rows in the time of a product.
+    const SCAN_OF_A_PRODUCT: u64;
     /// Rows that [`Kernels::comb_step`] may multiply by before [`Kernels::comb_end`]; none where there is no faster way
     /// than a product.
     const COMB_ROWS: usize = 0;
@@ -83,6 +88,8 @@ pub(crate) trait Kernels: Sync {
     fn scan_groups(&self, out: &mut [u64], table: &[u64], digits: &[usize]);
     /// Lane l becomes row `digits[l]` of the l-th of `tables`, which are as many as there are lanes, by address.
     fn read_own(&self, out: &mut [u64], tables: &[u64], digits: &[usize]);
+    /// The lanes of a group become as many rows of a table for [`Kernels::look_up`], one after the other.
+    fn become_rows(&self, group: &mut [u64], scratch: &mut Scratch);
     /// Lane l of `group` becomes row `row` of the l-th of `tables`.
     fn spread(&self, group: &[u64], tables: &mut [u64], row: usize);
     /// Lane l becomes that of `on_one` if bit l of `choices` is set, else that of `on_zero`; `constant` always.

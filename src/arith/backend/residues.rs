@@ -68,6 +68,10 @@ impl Residues {
         self.len
     }
 
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
     pub fn words(&self) -> &[u64] {
         self.words.as_slice()
     }

@@ -197,3 +197,48 @@ fn powers_of_any_fixed_base_from_tables_of_any_window() {
         }
     }
 }
+
+/// Many rows, and shapes as in training: the bases are powers of one number, so that one power gives each result.
+#[test]
+fn products_of_powers_of_many_rows() {
+    for (rows, per_group, groups, root_bits) in
+        [(16, 30, 2, 2048), (32, 64, 1, 1024), (16, 32, 1, 1024), (8, 1, 3, 512), (64, 64, 5, 256), (64, 784, 7, 128)]
+    {
+        let mut rng = SeededRng::new(rows as u64 * per_group as u64, "equality of many rows");
+        let modulus = Modulus::square_of(&odd(root_bits, &mut rng));
+        let generator = rng.integer(modulus.bits()) % modulus.value();
+        let power = |exponent: &Integer| generator.clone().pow_mod(exponent, modulus.value()).unwrap();
+        let logarithms: Vec<Integer> = (0..groups * per_group).map(|_| rng.integer(16)).collect();
+        let bases: Vec<Integer> = logarithms.iter().map(power).collect();
+        let (lengths, engines, classes) = match per_group {
+            784 => (60..61, kinds(), 1..2),
+            _ => (58..60, engines().iter().collect(), 0..3),
+        };
+        for bits in lengths {
+            let ones: Integer = (Integer::from(1) << bits) - 1u32;
+            let exponent = |index: usize| match index % 11 {
+                0 => Integer::new(),
+                1 => ones.clone(),
+                2 => Integer::from(1) << (index as u32 % bits),
+                _ => rng.integer(bits),
+            };
+            let mut exponents: Vec<Integer> = (0..groups * rows * per_group).map(exponent).collect();
+            exponents[..per_group].fill(Integer::new());
+            exponents[per_group..2 * per_group].fill(ones);
+            let expected: Vec<Integer> = exponents
+                .chunks(per_group)
+                .enumerate()
+                .map(|(row, exponents)| {
+                    power(&Integer::from(Integer::dot(exponents.iter().zip(&logarithms[row / rows * per_group..]))))
+                })
+                .collect();
+            for engine in &engines {
+                let loaded = engine.load(&Moduli::from(&modulus), &bases);
+                for exponents in &in_each_class(&exponents, bits)[classes.clone()] {
+                    let found = engine.store(&engine.multi_power(&loaded, exponents, groups).unwrap());
+                    assert!(found == expected, "{} {exponents:?}, {groups} groups of {per_group}", engine.kind());
+                }
+            }
+        }
+    }
+}

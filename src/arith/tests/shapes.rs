@@ -45,6 +45,48 @@ fn operands_that_do_not_go_together_are_refused_and_given_back() {
     }
 }
 
+/// Residues of one engine in every operation of another are refused; their numbers can be had from any engine.
+#[test]
+fn residues_of_another_engine_are_refused_and_can_be_stored() {
+    let (gmp, other) = (&engines()[0], engines().last().unwrap());
+    if gmp.kind() == other.kind() {
+        eprintln!("NOT RUN: there is one engine here");
+        return;
+    }
+    let root = Integer::from(0xffff_fffb_u32);
+    let modulus = Modulus::square_of(&root);
+    let values = [3u32, 70_000, 5].map(Integer::from);
+    let moduli = Moduli::from(&modulus);
+    for (maker, engine) in [(gmp, other), (other, gmp)] {
+        let (own, foreign) = (engine.load(&moduli, &values), maker.load(&moduli, &values));
+        let table = maker.fixed_base(&modulus, &values[0], 8, 2).unwrap();
+        let select = |on_zero: &Batch, on_one: &Batch| Job::Select {
+            on_zero: on_zero.clone(),
+            on_one: on_one.clone(),
+            choices: vec![Choice::from(0); 3].into(),
+        };
+        let hostile = [
+            Job::Product(own.clone(), foreign.clone()),
+            Job::Product(foreign.clone(), own.clone()),
+            Job::Product(foreign.clone(), foreign.clone()),
+            Job::ProductRuns { batch: foreign.clone(), run: 3 },
+            Job::Power { bases: foreign.clone(), exponents: exponents(3) },
+            Job::FixedPower { table, exponents: exponents(3) },
+            Job::MultiPower { bases: foreign.clone(), exponents: exponents(3), groups: 1 },
+            Job::InvertVartime(foreign.clone()),
+            select(&own, &foreign),
+            select(&foreign, &foreign),
+        ];
+        for (index, job) in hostile.into_iter().enumerate() {
+            let error = engine.submit(job).wait().err().unwrap_or_else(|| panic!("job {index} was accepted")).error;
+            let (message, kind) = (error.to_string(), maker.kind().name());
+            assert!(matches!(error, EngineError::Shape { .. }), "job {index}: {message}");
+            assert!(message.contains(kind) && message.contains("store them and load"), "job {index}: {message}");
+        }
+        assert_eq!(engine.store(&foreign), values);
+    }
+}
+
 #[test]
 fn a_window_is_neither_empty_nor_huge() {
     let modulus = Modulus::plain(&Integer::from(101));

@@ -148,6 +148,8 @@ impl Kernels for GmpKernels<'_> {
         out.copy_from_slice(&tables[digits[0] * out.len()..][..out.len()]);
     }
 
+    fn become_rows(&self, _group: &mut [u64], _scratch: &mut Scratch) {}
+
     fn spread(&self, group: &[u64], tables: &mut [u64], row: usize) {
         tables[row * group.len()..][..group.len()].copy_from_slice(group);
     }

@@ -22,6 +22,8 @@ pub(crate) struct Gmp;
 impl Backend for Gmp {
     const KIND: EngineKind = EngineKind::Gmp;
     const WIDTH: usize = 1;
+    const EVEN_PRODUCTS: bool = false;
+    const SCAN_OF_A_PRODUCT: u64 = 256;
     type Kernels<'m> = GmpKernels<'m>;
 
     fn missing() -> Option<&'static str> {

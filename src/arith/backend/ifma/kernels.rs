@@ -134,6 +134,13 @@ impl Kernels for IfmaKernels {
         unsafe { read_own(rows_mut(out), tables, &digit_row(digits)) }
     }
 
+    fn become_rows(&self, group: &mut [u64], scratch: &mut Scratch) {
+        let lanes = scratch.words(group.len());
+        lanes.copy_from_slice(group);
+        // SAFETY: `new` has found the processor's features.
+        unsafe { spread(rows(lanes), group, 0) }
+    }
+
     fn spread(&self, group: &[u64], tables: &mut [u64], row: usize) {
         // SAFETY: `new` has found the processor's features.
         unsafe { spread(rows(group), tables, row) }

@@ -39,6 +39,8 @@ pub(crate) struct Ifma;
 impl Backend for Ifma {
     const KIND: EngineKind = EngineKind::Ifma;
     const WIDTH: usize = lanes::WIDTH;
+    const EVEN_PRODUCTS: bool = true;
+    const SCAN_OF_A_PRODUCT: u64 = 256;
     const COMB_ROWS: usize = comb::COMB_ROWS;
     type Kernels<'m> = IfmaKernels;
 
