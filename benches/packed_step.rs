@@ -18,7 +18,7 @@ use smlp::mask::MaskKey;
 use smlp::mlp::{BoundName, DeclaredBounds, InputKind, Layers, TrainingPlan};
 use smlp::net::Channel;
 use smlp::paillier::SecretKey;
-use smlp::protocol::config::{Comparison, JobConfig, Protocol};
+use smlp::protocol::config::{Comparison, JobConfig, MAX_STEPS, Protocol};
 use smlp::protocol::element::{MaskSource, PhaseTimes};
 use smlp::protocol::packed::{CloudServer, InputLayout, KeyServer};
 use smlp::protocol::schedule::Activity;
@@ -147,8 +147,8 @@ fn job() -> Result<(JobConfig, TrainingData), Error> {
         key_bits: KEY_BITS,
         key_form: smlp::paillier::KeyForm::Full,
         sigma: 40,
-        epochs: u64::from(u32::MAX),
-        max_steps: None,
+        epochs: MAX_STEPS,
+        max_steps: Some(MAX_STEPS),
         train_rows: data.train.rows(),
         batch_seed: 1,
         readers: Vec::new(),

@@ -34,6 +34,10 @@ pub struct Summary<P = SummaryParameters> {
     pub step_ms_all: Vec<f64>,
     /// Time of a step by phase: the mean over the steps, so that the phases add up to the mean step.
     pub phase_ms: BTreeMap<String, f64>,
+    /// Time of a step by kind of work, for each server's thread by its name: means over the steps. Empty where the protocol
+    /// does not tell kinds apart.
+    #[serde(default)]
+    pub work_ms: BTreeMap<String, BTreeMap<String, f64>>,
     /// Time of the steps of each epoch in order.
     pub epoch_seconds: Vec<f64>,
     /// Time before the first step: keys, tables, encryption and upload of the data; and of encryption that comes later.
@@ -163,6 +167,7 @@ mod tests {
             step_ms_median: 1.0 / 3.0,
             step_ms_all: vec![0.1 + 0.2, 1.0 / 3.0],
             phase_ms: BTreeMap::from([("forward".to_owned(), 0.3)]),
+            work_ms: BTreeMap::from([("P1".to_owned(), BTreeMap::from([("waiting".to_owned(), 0.1)]))]),
             epoch_seconds: vec![0.000_6],
             setup_seconds: 1.5,
             static_bytes: 0,
@@ -195,6 +200,7 @@ mod tests {
             "step_ms_median",
             "step_ms_all",
             "phase_ms",
+            "work_ms",
             "epoch_seconds",
             "setup_seconds",
             "setup_bytes",

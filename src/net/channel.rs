@@ -1,6 +1,6 @@
 //! An ordered, counted conversation over a transport.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::frame::{HEADER_BYTES, Header, SESSION_BYTES, Tag};
 use super::{NetError, local};
@@ -52,6 +52,7 @@ pub struct Channel {
     received: u64,
     deadline: Duration,
     traffic: Traffic,
+    waited: Duration,
     sent_since_receive: bool,
 }
 
@@ -65,6 +66,7 @@ impl Channel {
             received: 0,
             deadline,
             traffic: Traffic::default(),
+            waited: Duration::ZERO,
             sent_since_receive: false,
         }
     }
@@ -100,7 +102,10 @@ impl Channel {
         if std::mem::take(&mut self.sent_since_receive) {
             self.traffic.round_trips += 1;
         }
-        let mut frame = self.transport.recv(self.deadline, max_payload_bytes)?;
+        let started = Instant::now();
+        let frame = self.transport.recv(self.deadline, max_payload_bytes);
+        self.waited += started.elapsed();
+        let mut frame = frame?;
         let header = Header::parse(&frame).map_err(|error| self.unexpected(error.to_string()))?;
         self.check(&header, tag, frame.len() - HEADER_BYTES, max_payload_bytes)?;
         self.received += 1;
@@ -112,6 +117,11 @@ impl Channel {
     /// What went over the channel so far.
     pub fn traffic(&self) -> Traffic {
         self.traffic
+    }
+
+    /// Time that this side spent waiting for messages.
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Who the other side is.

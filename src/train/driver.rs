@@ -13,7 +13,7 @@ use crate::net::{Channel, Traffic};
 use crate::paillier::SecretKey;
 use crate::protocol::config::{JobConfig, Protocol, Reader};
 use crate::protocol::element::{MaskSource, PoolOptions};
-use crate::protocol::packed::StaticSize;
+use crate::protocol::packed::{StaticSize, WorkTimes};
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::{self, Activity, Answer};
 
@@ -99,11 +99,13 @@ pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Er
     let (engine, config, server_key) = (job.engine.clone(), job.config.clone(), job.server_key.clone());
     let mut agenda = Agenda::new(activities, &batches, job.limits.clone());
     let key_masks = mask_source(job.seed, "P2");
+    let work = [WorkTimes::default(), WorkTimes::default()];
+    let key_work = work[1].clone();
     // P2 is told what comes next when P1's clock of it starts: nothing is computed between clocks, and both can stop.
     let (told, orders) = mpsc::channel();
     run_both(
         |channel| {
-            let mut run = Run::start(&job, &batches, channel, observer, size.bytes)?;
+            let mut run = Run::start(&job, &batches, channel, observer, size.bytes, work)?;
             while let Some(activity) = agenda.next(Instant::now()) {
                 // If P2 is gone, its error tells why, and playing the activity notices.
                 let _ = told.send(activity);
@@ -115,6 +117,7 @@ pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Er
         move |channel| {
             let mut server = Key::connect(&engine, channel, &config, server_key, key_masks)?;
             static_folder.map_or(Ok(()), |folder| server.keep_static_in(&static_folder_of(folder, "p2")))?;
+            server.count_work(key_work);
             orders.iter().try_for_each(|activity| server.run(activity, &owner_key))?;
             server.store()
         },
@@ -170,18 +173,21 @@ impl<'a> Run<'a> {
         channel: Channel,
         observer: &'a mut dyn Observer,
         static_bytes: u64,
+        work: [WorkTimes; 2],
     ) -> Result<Self, Error> {
         let started = Instant::now();
         let masks = mask_source(job.seed, "P1");
         let server_key = job.server_key.public_key();
         let mut server = Cloud::connect(&job.engine, channel, &job.config, server_key, masks, job.pool)?;
         job.static_folder.as_deref().map_or(Ok(()), |folder| server.keep_static_in(&static_folder_of(folder, "p1")))?;
+        server.count_work(work[0].clone());
         let sent = submit(job, &mut server, observer)?;
         let wants_twin = job.with_twin && job.data.plain().is_some();
         let record = TrainingRecord {
             setup_bytes: sent + both_ways(&server.traffic()),
             setup: started.elapsed(),
             static_bytes,
+            work: (job.config.protocol == Protocol::Packed).then_some(work),
             twin_equal: wants_twin.then_some(true),
             ..TrainingRecord::default()
         };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::protocol::packed::WorkTimes;
+
 use super::EpochFigures;
 
 /// Figures of a training up to now; it grows with each step and epoch.
@@ -13,6 +15,9 @@ pub struct TrainingRecord {
     pub steps: Vec<Duration>,
     /// Wall time of all steps by phase.
     pub phases: Vec<(&'static str, Duration)>,
+    /// Wall time of all steps by kind of work, at P1 and at P2: each server's thread by itself. None where the protocol does
+    /// not tell them apart.
+    pub work: Option<[WorkTimes; 2]>,
     /// Wall time of each epoch's steps.
     pub epoch_times: Vec<Duration>,
     /// Encrypting the rows, whenever that is, and the initial weights.

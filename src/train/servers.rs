@@ -14,7 +14,7 @@ use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::config::{JobConfig, Protocol};
 use crate::protocol::element::{self, EncryptedModel, MaskSource, PhaseTimes, PoolOptions};
-use crate::protocol::packed::{self, InputLayout};
+use crate::protocol::packed::{self, InputLayout, WorkTimes};
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::{Activity, Answer, epoch_rows};
 use crate::rng::SecureRng;
@@ -68,6 +68,13 @@ impl Cloud {
             }
         };
         Ok(Cloud { config: config.clone(), server_key: key.clone(), server })
+    }
+
+    /// Adds the time of every step to `times`, where the protocol tells kinds of work apart.
+    pub fn count_work(&mut self, times: WorkTimes) {
+        if let CloudServer::Packed(server) = &mut self.server {
+            server.count_work(times);
+        }
     }
 
     /// Keeps static ciphertexts in `folder`, where the protocol has any.
@@ -377,6 +384,13 @@ impl Key {
             }
             Protocol::Packed => Key::Packed(Box::new(packed::KeyServer::connect(engine, channel, config, key, masks)?)),
         })
+    }
+
+    /// Adds the time of every step to `times`, where the protocol tells kinds of work apart.
+    pub fn count_work(&mut self, times: WorkTimes) {
+        if let Key::Packed(server) = self {
+            server.count_work(times);
+        }
     }
 
     /// Keeps static ciphertexts in `folder`, where the protocol has any.

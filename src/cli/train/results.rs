@@ -1,6 +1,5 @@
 //! `history.csv`, `summary.json` and the closing table of a training.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -114,6 +113,9 @@ fn summary<'a>(parameters: &'a TrainParameters, record: &TrainingRecord) -> Summ
     let step_ms_all: Vec<f64> = record.steps.iter().copied().map(milliseconds).collect();
     let steps = step_ms_all.len().max(1) as f64;
     let phase = |(name, total): &(&'static str, Duration)| ((*name).to_owned(), milliseconds(*total) / steps);
+    let parties = record.work.iter().flat_map(|work| ["P1", "P2"].into_iter().zip(work));
+    let work_ms =
+        parties.map(|(party, times)| (party.to_owned(), times.by_name().map(|kind| phase(&kind)).collect())).collect();
     let last = record.epochs.last();
     let (pool_hits, pool_misses) = record.pool_counts;
     Summary {
@@ -121,7 +123,8 @@ fn summary<'a>(parameters: &'a TrainParameters, record: &TrainingRecord) -> Summ
         steps: record.steps.len() as u64,
         step_ms_median: statistics::median(&step_ms_all).unwrap_or(f64::NAN),
         step_ms_all,
-        phase_ms: record.phases.iter().map(phase).collect::<BTreeMap<_, _>>(),
+        phase_ms: record.phases.iter().map(phase).collect(),
+        work_ms,
         epoch_seconds: record.epoch_times.iter().map(Duration::as_secs_f64).collect(),
         setup_seconds: record.setup.as_secs_f64(),
         setup_bytes: record.setup_bytes,

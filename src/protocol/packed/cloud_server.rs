@@ -27,6 +27,7 @@ use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::static_store::StaticStore;
 use super::widths::Widths;
+use super::work::{WorkClock, WorkTimes};
 use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
 /// The cloud server.
@@ -107,6 +108,11 @@ impl CloudServer {
         self.fresh.move_to(folder)
     }
 
+    /// Adds the time of every step from now on to `times`.
+    pub fn count_work(&mut self, times: WorkTimes) {
+        self.side.work = WorkClock::new(times);
+    }
+
     /// What went over the channel so far.
     pub fn traffic(&self) -> Traffic {
         self.side.channel.traffic()
@@ -160,6 +166,7 @@ impl CloudServer {
     /// One training step on batch number `batch`.
     pub fn step(&mut self, step: u64, batch: usize) -> Result<PhaseTimes, Error> {
         let mut clock = PhaseClock::start();
+        self.side.work.begin();
         let fixed = self.fresh.load(&self.side.engine, batch)?;
         let mut model = self.model.take().ok_or_else(|| missing("model"))?;
 
@@ -172,6 +179,7 @@ impl CloudServer {
         #[cfg(test)]
         self.side.witness.record_step(forward.sums, forward.activations, deltas, &self.loss, &model);
         self.model = Some(model);
+        self.side.work.end();
         Ok(clock.laps)
     }
 

@@ -21,6 +21,7 @@ use crate::secret::{SecretIntegers, SecretLimbs, bit};
 use super::share::Share;
 use super::side::Side;
 use super::slots::RowLayout;
+use super::work::Work;
 
 /// P2's first half: its share, an element a ciphertext, each in its slot.
 pub(super) fn send_elements(side: &mut Side, place: Place, share: &Share) -> Result<(), Error> {
@@ -52,7 +53,8 @@ pub(super) fn answer(side: &mut Side, place: Place, share: &Share, Blinds(blinds
     let plain = share.flat().map(|k, own| blinds[k].of_own_share(own, share_bits) + &half);
     let exponents: Vec<SecretLimbs> = blinds.iter().map(|blind| SecretLimbs::new(vec![blind.exponent()])).collect();
     let (exponent_bits, slots) = (EXPONENT_OFFSET_BITS + 1, layout.slots.slots as usize);
-    let packed = elements.packed_powers(&side.engine, &exponents, exponent_bits, slots)?;
+    let powers = || elements.packed_powers(&side.engine, &exponents, exponent_bits, slots);
+    let packed = side.work.timed(Work::MultiExponentiation, powers)?;
     side.send_result(place, Operation::Compare, &packed, &layout.pack(&plain), exponent_bits, slots)
 }
 

@@ -25,6 +25,7 @@ use super::comparison::shifted;
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::slots::RowLayout;
+use super::work::Work;
 
 /// P1 sends E_1[tau + 1] in slots, once for both gates of a layer.
 pub(super) fn send_bits(side: &mut Side, place: Place, bits: &[Choice]) -> Result<(), Error> {
@@ -65,16 +66,19 @@ pub(super) fn mix(
     let masks = side.masks(place, Purpose::Left, share_bits + 1, (1, count), MaskOrder::AsItLies);
 
     // beta (2 tau - 1) Y1: the ciphertext where beta is 1, the neutral 1 elsewhere; both are always touched.
-    let neutral = side.peer.encode_many(&side.engine, &vec![Integer::new(); count]);
-    let chosen = pack_linear(&side.engine, layout.slots, &neutral.select(&side.engine, theirs, bits)?)?;
+    let chosen = side.work.timed(Work::MultiExponentiation, || {
+        let neutral = side.peer.encode_many(&side.engine, &vec![Integer::new(); count]);
+        pack_linear(&side.engine, layout.slots, &neutral.select(&side.engine, theirs, bits)?)
+    })?;
 
     // (1 - 2 beta) Y2 + 2^(S+1), of S + 2 bits.
     let (offset, exponent_bits) = (Integer::from(1) << (share_bits + 1), share_bits + 2);
     let raised = share.flat().map(|k, own| select(bits[k], own, &Integer::from(-own), share_bits) + &offset);
     let limbs = exponent_bits.div_ceil(64) as usize;
     let exponents: Vec<SecretLimbs> = raised.values().iter().map(|e| SecretLimbs::from_integer(e, limbs)).collect();
-    let powers = their_bits.packed_powers(&side.engine, &exponents, exponent_bits, slots)?;
-    let mixed = powers.add(&side.engine, &chosen)?;
+    let mixed = side.work.timed(Work::MultiExponentiation, || {
+        their_bits.packed_powers(&side.engine, &exponents, exponent_bits, slots)?.add(&side.engine, &chosen)
+    })?;
     let plain = masks.zip(&raised, |mask, raised| Integer::from(mask - raised));
     side.send_result(place, Operation::Gate, &mixed, &layout.pack(&plain), exponent_bits, 2 * slots)?;
     Ok(masks)

@@ -24,6 +24,7 @@ use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::static_store::StaticStore;
 use super::widths::Widths;
+use super::work::{WorkClock, WorkTimes};
 use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
 
 /// The key server.
@@ -78,6 +79,11 @@ impl KeyServer {
         self.fresh.move_to(folder)
     }
 
+    /// Adds the time of every step from now on to `times`.
+    pub fn count_work(&mut self, times: WorkTimes) {
+        self.side.work = WorkClock::new(times);
+    }
+
     /// Plays its part of one activity; results go to `reader` if the job allows it.
     pub fn run(&mut self, activity: Activity, reader: &PublicKey) -> Result<(), Error> {
         match activity {
@@ -114,6 +120,7 @@ impl KeyServer {
     }
 
     fn step(&mut self, step: u64, batch: usize) -> Result<(), Error> {
+        self.side.work.begin();
         let fixed = self.fresh.load(&self.side.engine, batch)?;
         let mut model = self.model.take().ok_or_else(|| missing("model"))?;
         let mut forward = self.forward(step, &model, fixed.features, fixed.along_rows, Pass::Training)?;
@@ -124,6 +131,7 @@ impl KeyServer {
         #[cfg(test)]
         self.side.witness.record_step(forward.sums, forward.activations, deltas, &self.loss, &model);
         self.model = Some(model);
+        self.side.work.end();
         Ok(())
     }
 

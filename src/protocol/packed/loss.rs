@@ -16,6 +16,7 @@ use crate::secret::SecretLimbs;
 
 use super::share::Share;
 use super::side::{MaskOrder, Side};
+use super::work::Work;
 
 /// P2's first half.
 pub(super) fn send_elements(side: &mut Side, place: Place, share: &Share) -> Result<(), Error> {
@@ -40,7 +41,8 @@ pub(super) fn answer(
     let offset = Integer::from(1) << offset_bits;
     let exponent = |own: &Integer| SecretLimbs::from_integer(&(&offset - Integer::from(own << 1u32)), limbs);
     let exponents = Exponents::single_use(share.values().iter().map(exponent).collect(), offset_bits + 1);
-    let cross = elements.multi_power(&side.engine, &exponents, 1)?;
+    let multiply = || elements.multi_power(&side.engine, &exponents, 1);
+    let cross = side.work.timed(Work::MultiExponentiation, multiply)?;
     let masks = side.masks(place, Purpose::Refresh, loss_bits, (1, 1), MaskOrder::AsItLies);
     let plain = squares(share) + &masks.values()[0];
     side.send_result(place, Operation::Multiply, &cross, &[plain], offset_bits + 1, elements.len())?;

@@ -39,6 +39,7 @@ mod twin_tests;
 #[cfg(test)]
 mod view_tests;
 mod widths;
+mod work;
 
 pub use at_rest::curve_layout;
 pub use cloud_server::CloudServer;
@@ -47,6 +48,7 @@ pub use key_server::KeyServer;
 pub use key_switch::ResultLayout;
 pub use query::answer_layout;
 pub use static_size::StaticSize;
+pub use work::WorkTimes;
 
 use crate::error::Error;
 

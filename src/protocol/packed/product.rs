@@ -12,6 +12,7 @@ use rug::Integer;
 
 use crate::error::Error;
 use crate::mask::Purpose;
+use crate::paillier::Ciphertexts;
 use crate::protocol::message::{Operation, Place};
 use crate::secret::SecretIntegers;
 
@@ -19,6 +20,7 @@ use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::slots::PackedRows;
 use super::widths::ProductWidths;
+use super::work::Work;
 
 /// P1 sends E_1[X1], P2 sends E_2[-X2]: once for a matrix that does not change, each time for one that does.
 pub(super) fn send_factor(side: &mut Side, place: Place, slot_bits: u32, factor: &Share) -> Result<(), Error> {
@@ -49,7 +51,7 @@ pub(super) fn offer(
 ) -> Result<Share, Error> {
     let shape = (left.rows(), right.layout.columns);
     let masks = side.masks(place, Purpose::Left, widths.cross_bits(), shape, MaskOrder::AsItLies);
-    let powers = right.multiplied_by(&side.engine, left, widths.left_share, widths.exponent_bits())?;
+    let powers = powers(side, widths, left, right)?;
     let plaintexts = right.layout.pack(&masks);
     side.send_result(place, Operation::Offer, &powers, &plaintexts, widths.exponent_bits(), widths.terms)?;
     Ok(masks)
@@ -94,7 +96,7 @@ pub(super) fn answer(
     let rest = side.unpack_masked(place, layout, offer, &layout.pack(&known), widths.cross_bits())?;
     // A1 X1 - V2 + m with V2 = rest + A1 X1.
     let plain = masks.zip(&rest, |mask, rest| Integer::from(mask - rest));
-    let powers = their_right.multiplied_by(&side.engine, left, widths.left_share, widths.exponent_bits())?;
+    let powers = powers(side, widths, left, their_right)?;
     let plaintexts = their_right.layout.pack(&plain);
     side.send_result(place, Operation::Multiply, &powers, &plaintexts, widths.exponent_bits(), widths.terms)
 }
@@ -113,6 +115,12 @@ pub(super) fn finish(
     // The plaintext is -(A1 + 2^S) X2 - (A X1 + M2) + m: A2 X2, 2^S sum X2 and M2 are added.
     let known = with_raised(side, widths, left, right).zip(masks, |known, mask| -Integer::from(known + mask));
     side.unpack_masked(place, layout, &opened, &layout.pack(&known), widths.result_bits)
+}
+
+/// The encrypted product of the own A, raised, with the other's X.
+fn powers(side: &mut Side, widths: &ProductWidths, left: &Share, right: &PackedRows) -> Result<Ciphertexts, Error> {
+    let multiply = || right.multiplied_by(&side.engine, left, widths.left_share, widths.exponent_bits());
+    side.work.timed(Work::MultiExponentiation, multiply)
 }
 
 /// A X of the own shares, and what raised exponents add to it: 2^S(A) times the column sums, the same for every row.

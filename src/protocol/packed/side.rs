@@ -19,6 +19,7 @@ use super::replay::ReplayRecord;
 use super::share::Share;
 use super::slots::RowLayout;
 use super::widths::Widths;
+use super::work::{Work, WorkClock, WorkTimes};
 
 /// What tables are built for; whatever a job of large bounds needs beyond it is built when it comes up.
 const LONGEST_EXPONENT_BITS: u32 = 128;
@@ -38,6 +39,7 @@ pub(super) struct Side {
     pub rng: SecureRng,
     /// What it was shown in this session.
     pub seen: ReplayRecord,
+    pub work: WorkClock,
     #[cfg(test)]
     pub witness: super::test_run::Witness,
 }
@@ -70,6 +72,7 @@ impl Side {
             masks,
             rng: SecureRng::from_os(),
             seen: ReplayRecord::default(),
+            work: WorkClock::new(WorkTimes::default()),
             #[cfg(test)]
             witness: super::test_run::Witness::default(),
         })
@@ -109,8 +112,9 @@ impl Side {
     pub fn send_own(&mut self, place: Place, operation: Operation, plaintexts: &[Integer]) -> Result<(), Error> {
         let public = self.own.public_key();
         let reduced: SecretIntegers = plaintexts.iter().map(|value| centred(value, public.n())).collect();
-        let fresh = self.own.encrypt_many(&self.engine, &reduced, &mut self.rng)?;
-        send_ciphertexts(&mut self.channel, &self.engine, place, operation, &fresh)
+        let encrypt = || self.own.encrypt_many(&self.engine, &reduced, &mut self.rng);
+        let fresh = self.work.timed(Work::Encryption, encrypt)?;
+        self.send(place, operation, &fresh)
     }
 
     /// Adds plaintexts of any size to results of multi-exponentiations under the other's key and sends them under fresh
@@ -124,7 +128,7 @@ impl Side {
         exponent_bits: u32,
         terms: usize,
     ) -> Result<(), Error> {
-        let sums = result.add_plain(&self.engine, plaintexts)?;
+        let sums = self.work.timed(Work::Rerandomization, || result.add_plain(&self.engine, plaintexts))?;
         let bits = self.peer.rerandomizer_bits(exponent_bits, terms, self.widths.sigma());
         self.send_rerandomized(place, operation, &sums, bits)
     }
@@ -139,22 +143,25 @@ impl Side {
     ) -> Result<(), Error> {
         #[cfg(test)]
         if self.witness.rerandomized(place, operation, ciphertexts, bits) {
-            return send_ciphertexts(&mut self.channel, &self.engine, place, operation, ciphertexts);
+            return self.send(place, operation, ciphertexts);
         }
-        let fresh = self.peer.rerandomize_many(&self.engine, ciphertexts, bits, &mut self.rng)?;
-        send_ciphertexts(&mut self.channel, &self.engine, place, operation, &fresh)
+        let rerandomize = || self.peer.rerandomize_many(&self.engine, ciphertexts, bits, &mut self.rng);
+        let fresh = self.work.timed(Work::Rerandomization, rerandomize)?;
+        self.send(place, operation, &fresh)
     }
 
     /// Waits for `count` ciphertexts under the other's key.
     pub fn recv_peers(&mut self, place: Place, operation: Operation, count: usize) -> Result<Ciphertexts, Error> {
-        recv_ciphertexts(&mut self.channel, &self.engine, place, operation, &self.peer, count)
+        let key = self.peer.clone();
+        self.recv(place, operation, &key, count)
     }
 
     /// Waits for `count` ciphertexts under its own key and opens them.
     pub fn recv_opened(&mut self, place: Place, operation: Operation, count: usize) -> Result<SecretIntegers, Error> {
         let key = self.own.public_key().clone();
-        let ciphertexts = recv_ciphertexts(&mut self.channel, &self.engine, place, operation, &key, count)?;
-        let opened: SecretIntegers = self.own.decrypt_many(&self.engine, &ciphertexts)?.into_iter().collect();
+        let ciphertexts = self.recv(place, operation, &key, count)?;
+        let decrypt = || self.own.decrypt_many(&self.engine, &ciphertexts);
+        let opened: SecretIntegers = self.work.timed(Work::Decryption, decrypt)?.into_iter().collect();
         self.require_new_or_same(place, operation, &opened)?;
         #[cfg(test)]
         self.witness.received.push((place, operation, ciphertexts));
@@ -226,9 +233,34 @@ impl Side {
         columns: usize,
         max_bits: u32,
     ) -> Result<Share, Error> {
-        let values = recv_integers(&mut self.channel, place, operation, rows * columns, max_bits)?;
+        let channel = &mut self.channel;
+        let values = self.work.timed_arrival(|| {
+            let before = channel.waited();
+            let values = recv_integers(channel, place, operation, rows * columns, max_bits);
+            (values, channel.waited() - before)
+        })?;
         self.require_new_or_same(place, operation, &values)?;
         Ok(Share::new(rows, columns, values))
+    }
+
+    fn send(&mut self, place: Place, operation: Operation, ciphertexts: &Ciphertexts) -> Result<(), Error> {
+        let send = || send_ciphertexts(&mut self.channel, &self.engine, place, operation, ciphertexts);
+        self.work.timed(Work::Conversion, send)
+    }
+
+    fn recv(
+        &mut self,
+        place: Place,
+        operation: Operation,
+        key: &PublicKey,
+        count: usize,
+    ) -> Result<Ciphertexts, Error> {
+        let (channel, engine) = (&mut self.channel, &self.engine);
+        self.work.timed_arrival(|| {
+            let before = channel.waited();
+            let ciphertexts = recv_ciphertexts(channel, engine, place, operation, key, count);
+            (ciphertexts, channel.waited() - before)
+        })
     }
 
     /// Refuses a position that comes again with other values (rule 3).

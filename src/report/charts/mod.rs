@@ -41,7 +41,7 @@ struct Kind {
     draw: fn(&Sources) -> Result<Vec<Chart>, ReportError>,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind {
         title: "Convergence",
         needs: "history.csv with two rows or more (smlp train)",
@@ -50,7 +50,12 @@ const KINDS: [Kind; 11] = [
     Kind {
         title: "Step time by phase",
         needs: "summary.json with phases (smlp train)",
-        draw: |sources| Ok(phases::draw(&sources.summaries)?.into_iter().collect()),
+        draw: |sources| Ok(phases::by_phase(&sources.summaries)?.into_iter().collect()),
+    },
+    Kind {
+        title: "Step time by kind of work",
+        needs: "summary.json of the packed protocol (smlp train)",
+        draw: |sources| Ok(phases::by_work(&sources.summaries)?.into_iter().collect()),
     },
     Kind {
         title: "Protocols compared",

@@ -180,12 +180,15 @@ pub fn summary(data: &str, protocol: &str, scale: f64) -> Summary {
         unreachable!("it is an object")
     };
     let phases = [("forward", 31.0), ("relu", 22.0), ("loss", 6.0), ("backward", 40.0), ("update", 9.5)];
+    let work = [("encryption", 50.0), ("decryption", 28.5), ("waiting", 30.0)];
+    let work = work.map(|(name, value)| (name.to_owned(), value * scale));
     Summary {
         parameters,
         steps: 140,
         step_ms_median: 98.0 * scale,
         step_ms_all: vec![98.0 * scale; 140],
         phase_ms: phases.iter().map(|(name, value)| ((*name).to_owned(), value * scale)).collect(),
+        work_ms: ["P1", "P2"].map(|party| (party.to_owned(), work.clone().into())).into(),
         epoch_seconds: vec![1.4 * scale; 10],
         setup_seconds: 3.2,
         setup_bytes: 5_400_000,

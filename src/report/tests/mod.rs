@@ -79,6 +79,9 @@ fn everything_is_found_drawn_and_named() {
     assert_texts(&chart(&summary, "pool_level"), &["0 producers", "1 producer", "2 producers", "Time (s)"]);
     assert_texts(&chart(&summary, "timing_leak"), &["decrypt, ifma, default, 1024 bits", "712", "|t| = 4.5"]);
     assert_texts(&chart(&summary, "step_phases"), &["backward", "relu", "40 ms", "Time of a step"]);
+    let job = "breast_cancer, 30-16-2, batch 32, packed, blinded, gmp, 2048 bits: 108 ms a step";
+    let bars = ["P1", "P2"].map(|party| format!("{party}, {job}"));
+    assert_texts(&chart(&summary, "step_work"), &["decryption", "waiting", "50 ms", &bars[0], &bars[1]]);
     // Both engines were measured with both protocols, dgk with one alone.
     assert_texts(&chart(&summary, "protocols_1"), &["element", "packed", "2048-bit keys", "×300", "×100", "100 MB"]);
     assert_texts(
@@ -155,7 +158,7 @@ fn charts_without_data_are_left_out_with_a_note() {
     write(&input, &rows);
     let (summary, page) = report(folder.path());
     assert_eq!(summary.charts.len(), 1, "{:?}", summary.charts);
-    assert_eq!(summary.charts_missing.len(), 10);
+    assert_eq!(summary.charts_missing.len(), 11);
     assert!(
         summary.charts_missing.contains(&"Step time by phase: needs summary.json with phases (smlp train)".to_owned())
     );
