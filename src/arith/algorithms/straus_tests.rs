@@ -75,6 +75,7 @@ impl Kernels for Counting {
     fn load_one_plus(&self, _: &[u64], _: &mut [u64], _: &mut Scratch) {}
     fn load_combination(&self, _: [&[u64]; 2], _: &[u64], _: &mut [u64], _: &mut Scratch) {}
     fn store(&self, _: &[u64], _: &mut [u64], _: &mut Scratch) {}
+    fn store_halves(&self, _: &[u64], _: &mut [u64], _: &mut [u64], _: &mut Scratch) {}
 }
 
 /// What a plan takes for a shape.
