@@ -6,10 +6,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rug::Integer;
 
-use super::map_groups;
 use super::table::{Digits, Field, digit, digit_count, power as power_of};
 use crate::arith::backend::gmp::constant;
-use crate::arith::backend::residues::Layout;
+use crate::arith::backend::residues::{Layout, Residues};
 use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
@@ -56,8 +55,13 @@ impl FixedBase {
     }
 
     fn position_words(&self) -> usize {
-        self.0.layout.limbs << self.0.window_bits
+        position_words(self.0.layout, self.0.window_bits)
     }
+}
+
+/// Words of the table of a digit position, which has a group of rows at least.
+fn position_words(layout: Layout, window_bits: u32) -> usize {
+    layout.limbs * layout.width.max(1 << window_bits)
 }
 
 impl fmt::Debug for FixedBase {
@@ -79,7 +83,7 @@ pub(crate) fn build<B: Backend>(modulus: &Modulus, base: &[u64], max_bits: u32, 
         || Inverse::new::<B>(modulus, base).filter(|_| (1..=B::COMB_ROWS).contains(&positions)),
     );
 
-    let tables_words = (B::WIDTH * layout.limbs) << window_bits;
+    let tables_words = B::WIDTH * position_words(layout, window_bits);
     let mut rows = Words::secret(positions.div_ceil(B::WIDTH) * tables_words);
     let disguise = field.disguise(&mut Scratch::default());
     let tables = rows.as_mut_slice().par_chunks_mut(tables_words).zip(&bases);
@@ -161,39 +165,66 @@ fn starts<B: Backend>(field: &Field<'_, B>, positions: usize) -> Vec<Words> {
     starts
 }
 
+/// The most groups of lanes for which the same table is read.
+const MOST_GROUPS: usize = 8;
+
 /// Powers by exponents that the table is long enough for.
 pub(crate) fn power<B: Backend>(table: &FixedBase, exponents: &Exponents, class: TimingClass) -> Batch {
-    let window_bits = table.window_bits();
+    let (layout, moduli) = (table.layout(), &table.0.moduli);
+    let kernels = B::kernels(moduli, |_| 0, layout, class);
+    let of_a_thread = exponents.len().div_ceil(B::WIDTH).div_ceil(rayon::current_num_threads());
+    let together = if 1 << table.window_bits() <= B::WHOLE_ROWS { of_a_thread.clamp(1, MOST_GROUPS) } else { 1 };
+    let mut out = Residues::zero(layout, exponents.len(), moduli.is_secret());
+    let pieces = out.words_mut().par_chunks_mut(together * layout.group_words()).enumerate();
+    pieces.for_each_init(Scratch::default, |scratch, (piece, out)| {
+        power_of_groups::<B>(table, &kernels, exponents, piece * together * B::WIDTH, out, scratch)
+    });
+    Batch::new(moduli.clone(), out)
+}
+
+/// The powers by the exponents from `first` on, as many groups as `out` has, which take a step at the same time.
+fn power_of_groups<B: Backend>(
+    table: &FixedBase,
+    kernels: &B::Kernels<'_>,
+    exponents: &Exponents,
+    first: usize,
+    out: &mut [u64],
+    scratch: &mut Scratch,
+) {
+    let (window_bits, group_words) = (table.window_bits(), table.layout().group_words());
     let positions = digit_count(exponents.bits(), window_bits);
-    let start = table.0.starts[positions].as_slice();
-    let (layout, len) = (table.layout(), exponents.len());
-    map_groups::<B>(table.0.moduli.clone(), layout, len, class, |kernels, first, out, scratch| {
-        out.copy_from_slice(start);
-        let mut entry = Words::secret(layout.group_words());
-        let mut sum = Words::secret(if table.0.prepared { layout.group_words() / 2 } else { 0 });
-        let at = |position: usize| {
-            move |lane: usize| digit(exponents.limbs((first + lane).min(len - 1)), position, window_bits)
-        };
-        let mut digits = Digits::zero(B::WIDTH);
-        let rows = table.0.rows.as_slice();
-        let mut tables = rows.chunks_exact(table.position_words()).take(positions).enumerate().peekable();
-        digits.fill(at(0));
-        while let Some((position, rows)) = tables.next() {
-            kernels.look_up(entry.as_mut_slice(), rows, digits.as_slice());
-            let next = tables.peek().map(|(_, next)| {
-                digits.fill(at(position + 1));
-                (*next, digits.as_slice())
-            });
-            if table.0.prepared {
-                kernels.comb_step(out, sum.as_mut_slice(), entry.as_slice(), next, scratch);
-            } else if let Some((next, digits)) = next {
-                kernels.product_ahead(out, entry.as_slice(), next, digits, scratch);
-            } else {
-                kernels.product(out, entry.as_slice(), scratch);
+    let prepared = table.0.prepared && positions > 0;
+    let groups = out.len() / group_words;
+    out.chunks_exact_mut(group_words).for_each(|out| out.copy_from_slice(table.0.starts[positions].as_slice()));
+    let mut sums = vec![Words::secret(if prepared { group_words / 2 } else { 0 }); groups];
+    let (entries, scratch) = scratch.with_inner(out.len());
+    let mut digits = Digits::zero(groups * B::WIDTH);
+    let digits_at = |position: usize, digits: &mut Digits| {
+        digits.fill(|lane| digit(exponents.limbs((first + lane).min(exponents.len() - 1)), position, window_bits));
+    };
+    let rows = table.0.rows.as_slice();
+    let mut tables = rows.chunks_exact(table.position_words()).take(positions).enumerate().peekable();
+    digits_at(0, &mut digits);
+    while let Some((position, rows)) = tables.next() {
+        kernels.look_up(entries, rows, digits.as_slice());
+        let next = tables.peek().map(|(_, next)| {
+            digits_at(position + 1, &mut digits);
+            *next
+        });
+        let groups = out.chunks_exact_mut(group_words).zip(entries.chunks_exact(group_words)).zip(&mut sums);
+        for (((out, entry), sum), digits) in groups.zip(digits.as_slice().chunks_exact(B::WIDTH)) {
+            match next {
+                _ if prepared => {
+                    kernels.comb_step(out, sum.as_mut_slice(), entry, next.map(|next| (next, digits)), scratch)
+                }
+                Some(next) => kernels.product_ahead(out, entry, next, digits, scratch),
+                None => kernels.product(out, entry, scratch),
             }
         }
-        if table.0.prepared && positions > 0 {
+    }
+    if prepared {
+        for (out, sum) in out.chunks_exact_mut(group_words).zip(&mut sums) {
             kernels.comb_end(out, sum.as_mut_slice(), scratch);
         }
-    })
+    }
 }

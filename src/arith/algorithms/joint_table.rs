@@ -54,6 +54,6 @@ impl<B: Backend> JointTables<'_, '_, B> {
                 }
             }
         }
-        table.chunks_exact_mut(group_words).for_each(|group| kernels.become_rows(group, scratch));
+        kernels.become_rows(table, scratch);
     }
 }

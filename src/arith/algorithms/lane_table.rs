@@ -64,7 +64,7 @@ impl<'a> LaneTable<'a> {
         }
         if !self.rows.is_empty() {
             for (row, group) in self.entries.chunks_exact(group_words).enumerate() {
-                kernels.spread(group, self.rows, row);
+                kernels.spread_own(group, self.rows, row);
             }
         }
     }

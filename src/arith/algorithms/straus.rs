@@ -114,68 +114,79 @@ impl<B: Backend> Problem<'_, '_, B> {
 
     /// Each accumulator times an entry of each table of its group.
     fn multiply(&self, round: &Round, memory: &[u64], accumulators: &mut [u64]) {
-        let pieces = accumulators.par_chunks_mut(PIECE * self.field.layout.group_words()).enumerate();
-        pieces.for_each_init(Scratch::default, |scratch, (piece, accumulators)| {
-            self.multiply_piece(round, memory, piece * PIECE, accumulators, scratch)
+        let group_words = self.field.layout.group_words();
+        let cells = self.row_groups() * self.plan.positions(&self.shape);
+        let groups = accumulators.par_chunks_mut(cells.max(1) * group_words).enumerate();
+        let pieces = groups.flat_map(|(group, cells)| {
+            let pieces = cells.par_chunks_mut(PIECE * group_words).enumerate();
+            pieces.map(move |(piece, accumulators)| (group, piece * PIECE, accumulators))
+        });
+        pieces.for_each_init(Scratch::default, |scratch, (group, first, accumulators)| {
+            let tables = &memory[group * round.tables.len() * round.stride..][..round.tables.len() * round.stride];
+            self.multiply_piece(round, group, tables, first, accumulators, scratch);
         });
     }
 
-    /// The share of [`Problem::multiply`] of the accumulators from `first` on, one table after the other.
+    /// The share of [`Problem::multiply`] of the accumulators of a group from `first` on, one table after the other.
     fn multiply_piece(
         &self,
         round: &Round,
-        memory: &[u64],
+        group: usize,
+        tables: &[u64],
         first: usize,
         accumulators: &mut [u64],
         scratch: &mut Scratch,
     ) {
         let (group_words, kernels) = (self.field.layout.group_words(), &self.field.kernels);
+        let len = accumulators.len() / group_words;
+        let table_of = |table: usize| &tables[table * round.stride..][..self.table_words(&round.tables[table])];
+        let together = if round.stride <= B::WHOLE_ROWS * self.shape.limbs { len } else { 1 };
+        let mut digits = Digits::zero(together * B::WIDTH);
+        let digits_of = |(table, index): (usize, usize), digits: &mut Digits| {
+            self.indices(round.groups.start + group, first + index, &round.tables[table], digits);
+        };
+        let (entries, scratch) = scratch.with_inner(together * group_words);
         if round.first
             && let Some(start) = &self.start
         {
             accumulators.chunks_exact_mut(group_words).for_each(|words| words.copy_from_slice(start.as_slice()));
         }
-        let (entry, scratch) = scratch.with_inner(group_words);
-        let cells = self.row_groups() * self.plan.positions(&self.shape);
-        let place = |index: usize| ((first + index) / cells, (first + index) % cells);
-        let digits_of = |(table, index): (usize, usize), digits: &mut Digits| {
-            let (group, cell) = place(index);
-            self.indices(round.groups.start + group, cell, &round.tables[table], digits);
-        };
-        let table_of = |(table, index): (usize, usize)| {
-            let start = (place(index).0 * round.tables.len() + table) * round.stride;
-            &memory[start..start + self.table_words(&round.tables[table])]
-        };
-        let len = accumulators.len() / group_words;
-        let mut steps = (0..round.tables.len()).flat_map(|table| (0..len).map(move |index| (table, index))).peekable();
-        let mut digits = Digits::zero(B::WIDTH);
+        let in_table = |table: usize| (0..len).step_by(together).map(move |index| (table, index));
+        let mut steps = (0..round.tables.len()).flat_map(in_table).peekable();
         digits_of((0, 0), &mut digits);
-        while let Some(step) = steps.next() {
-            let accumulator = &mut accumulators[step.1 * group_words..][..group_words];
-            let begins = round.first && step.0 == 0 && self.start.is_none();
-            kernels.look_up(if begins { accumulator } else { entry }, table_of(step), digits.as_slice());
+        while let Some((table, index)) = steps.next() {
+            let accumulators = &mut accumulators[index * group_words..][..together * group_words];
+            let begins = round.first && table == 0 && self.start.is_none();
+            kernels.look_up(
+                if begins { &mut *accumulators } else { &mut *entries },
+                table_of(table),
+                digits.as_slice(),
+            );
             let next = steps.peek().map(|next| {
                 digits_of(*next, &mut digits);
-                table_of(*next)
+                table_of(next.0)
             });
-            match next {
-                _ if begins => {}
-                Some(next) => kernels.product_ahead(accumulator, entry, next, digits.as_slice(), scratch),
-                None => kernels.product(accumulator, entry, scratch),
+            let pairs = accumulators.chunks_exact_mut(group_words).zip(entries.chunks_exact(group_words));
+            for ((accumulator, entry), digits) in pairs.zip(digits.as_slice().chunks_exact(B::WIDTH)) {
+                match next {
+                    _ if begins => {}
+                    Some(next) => kernels.product_ahead(accumulator, entry, next, digits, scratch),
+                    None => kernels.product(accumulator, entry, scratch),
+                }
             }
         }
     }
 
-    /// The digits of some bases in the rows and at the position of a cell, as indices in their table.
-    fn indices(&self, group: usize, cell: usize, bases: &Range<usize>, indices: &mut Digits) {
+    /// The digits of some bases in the rows and at the positions of the cells from `first` on, as indices in their table.
+    fn indices(&self, group: usize, first: usize, bases: &Range<usize>, indices: &mut Digits) {
         let Shape { rows, per_group, .. } = self.shape;
         let (positions, window_bits) = (self.plan.positions(&self.shape), self.plan.window_bits);
-        let (first_row, position) = (cell / positions * B::WIDTH, cell % positions);
         indices.fill(|lane| {
-            let row = (first_row + lane).min(rows - 1);
-            let first = (group * rows + row) * per_group;
+            let cell = first + lane / B::WIDTH;
+            let row = (cell / positions * B::WIDTH + lane % B::WIDTH).min(rows - 1);
+            let first_base = (group * rows + row) * per_group;
             bases.clone().rev().fold(0, |index, base| {
-                index << window_bits | digit(self.exponents.limbs(first + base), position, window_bits)
+                index << window_bits | digit(self.exponents.limbs(first_base + base), cell % positions, window_bits)
             })
         });
     }

@@ -14,6 +14,8 @@ const SQUARE: u64 = 760;
 const READ: u64 = 40;
 /// The largest table, so that it and what is computed stay in a core's second-level cache, often of 1 MiB or 2.
 const TABLE_BYTES: usize = 1 << 20;
+/// The most entries of a table that `constant` look-ups read as a whole; backends have a fast way up to there.
+const MOST_SCANNED: usize = 128;
 
 /// What the work depends on; all of it is public.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +66,7 @@ impl Plan {
     /// Those whose tables are small enough.
     pub fn all<B: Backend>(shape: &Shape) -> impl Iterator<Item = Plan> {
         let most_entries = TABLE_BYTES / (8 * shape.limbs.max(1));
+        let most_entries = if shape.class == TimingClass::Constant { MOST_SCANNED } else { most_entries };
         let most_index_bits = most_entries.checked_ilog2().unwrap_or(0).max(B::WIDTH.ilog2()).max(1);
         let per_group = shape.per_group;
         (1..=most_index_bits).flat_map(move |window_bits| {

@@ -26,7 +26,8 @@ impl Backend for Counting {
     const KIND: EngineKind = EngineKind::Auto;
     const WIDTH: usize = 8;
     const EVEN_PRODUCTS: bool = true;
-    const SCAN_OF_A_PRODUCT: u64 = 256;
+    const SCAN_OF_A_PRODUCT: u64 = 1000;
+    const WHOLE_ROWS: usize = 128;
     type Kernels<'m> = Counting;
 
     fn missing() -> Option<&'static str> {
@@ -60,16 +61,19 @@ impl Kernels for Counting {
     }
 
     fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
-        let entries = table.len() * Counting::WIDTH / out.len();
+        let entries = table.len() / LIMBS;
         assert!(digits.iter().all(|digit| *digit < entries));
-        LOOK_UPS.fetch_add(1, SeqCst);
-        ENTRIES.fetch_add(entries as u64, SeqCst);
+        let look_ups = digits.len() / Counting::WIDTH;
+        assert_eq!(out.len(), digits.len() * LIMBS);
+        LOOK_UPS.fetch_add(look_ups as u64, SeqCst);
+        ENTRIES.fetch_add((look_ups * entries) as u64, SeqCst);
     }
 
     fn scan_groups(&self, _: &mut [u64], _: &[u64], _: &[usize]) {}
     fn read_own(&self, _: &mut [u64], _: &[u64], _: &[usize]) {}
     fn become_rows(&self, _: &mut [u64], _: &mut Scratch) {}
     fn spread(&self, _: &[u64], _: &mut [u64], _: usize) {}
+    fn spread_own(&self, _: &[u64], _: &mut [u64], _: usize) {}
     fn select(&self, _: &mut [u64], _: &[u64], _: &[u64], _: &[Choice]) {}
     fn load(&self, _: &[u64], _: &mut [u64], _: &mut Scratch) {}
     fn load_one_plus(&self, _: &[u64], _: &mut [u64], _: &mut Scratch) {}

@@ -23,8 +23,10 @@ pub(crate) trait Backend: Sync {
     const WIDTH: usize;
     /// Whether products take the same time whatever the factors are.
     const EVEN_PRODUCTS: bool;
-    /// A constant [`Kernels::look_up`] passes so many rows in the time of a product.
+    /// A constant [`Kernels::look_up`] in a small table passes so many rows in the time of a product.
     const SCAN_OF_A_PRODUCT: u64;
+    /// Tables of up to so many rows are read as a whole whatever the timing class, best for several groups at once.
+    const WHOLE_ROWS: usize = 0;
     /// Rows that [`Kernels::comb_step`] may multiply by before [`Kernels::comb_end`]; none where there is no faster way
     /// than a product.
     const COMB_ROWS: usize = 0;
@@ -82,16 +84,19 @@ pub(crate) trait Kernels: Sync {
     fn comb_end(&self, _x: &mut [u64], _sum: &mut [u64], _scratch: &mut Scratch) {}
     /// x = x^2.
     fn square(&self, x: &mut [u64], scratch: &mut Scratch);
-    /// Lane l becomes row `digits[l]` of `table`, by masked scan or by address as the timing class allows.
+    /// Lane l of each group becomes row `digits[g * width + l]` of `table`, a number of whole groups, by reading all of
+    /// it or by address as the timing class allows.
     fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]);
     /// Lane l becomes lane l of group `digits[l]` of `table`, by masked scan.
     fn scan_groups(&self, out: &mut [u64], table: &[u64], digits: &[usize]);
     /// Lane l becomes row `digits[l]` of the l-th of `tables`, which are as many as there are lanes, by address.
     fn read_own(&self, out: &mut [u64], tables: &[u64], digits: &[usize]);
-    /// The lanes of a group become as many rows of a table for [`Kernels::look_up`], one after the other.
-    fn become_rows(&self, group: &mut [u64], scratch: &mut Scratch);
-    /// Lane l of `group` becomes row `row` of the l-th of `tables`.
+    /// The lanes of a table's groups, one after the other, become its rows for [`Kernels::look_up`].
+    fn become_rows(&self, table: &mut [u64], scratch: &mut Scratch);
+    /// Lane l of `group` becomes row `row` of the l-th of `tables` for [`Kernels::look_up`].
     fn spread(&self, group: &[u64], tables: &mut [u64], row: usize);
+    /// The same for [`Kernels::read_own`].
+    fn spread_own(&self, group: &[u64], tables: &mut [u64], row: usize);
     /// Lane l becomes that of `on_one` if bit l of `choices` is set, else that of `on_zero`; `constant` always.
     fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[subtle::Choice]);
     /// A group from one number a lane, each `numbers.len()` / width limbs of 64 bits and below the square of the widest

@@ -133,10 +133,13 @@ impl Kernels for GmpKernels<'_> {
     }
 
     fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
-        if self.look_up == TimingClass::Constant {
-            mpn::sec_select(out, table, digits[0]);
-        } else {
-            out.copy_from_slice(&table[digits[0] * out.len()..][..out.len()]);
+        let limbs = out.len() / digits.len();
+        for (out, &digit) in out.chunks_exact_mut(limbs).zip(digits) {
+            if self.look_up == TimingClass::Constant {
+                mpn::sec_select(out, table, digit);
+            } else {
+                out.copy_from_slice(&table[digit * limbs..][..limbs]);
+            }
         }
     }
 
@@ -148,10 +151,14 @@ impl Kernels for GmpKernels<'_> {
         out.copy_from_slice(&tables[digits[0] * out.len()..][..out.len()]);
     }
 
-    fn become_rows(&self, _group: &mut [u64], _scratch: &mut Scratch) {}
+    fn become_rows(&self, _table: &mut [u64], _scratch: &mut Scratch) {}
 
     fn spread(&self, group: &[u64], tables: &mut [u64], row: usize) {
         tables[row * group.len()..][..group.len()].copy_from_slice(group);
+    }
+
+    fn spread_own(&self, group: &[u64], tables: &mut [u64], row: usize) {
+        self.spread(group, tables, row);
     }
 
     fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[Choice]) {

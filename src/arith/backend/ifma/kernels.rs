@@ -8,11 +8,14 @@ use super::features::{missing, simd_entry};
 use super::lanes::{LIMB_BITS, Mask, WIDTH};
 use super::reduce::Reducer;
 use super::residue::{Ahead, NOTHING_AHEAD};
-use super::{comb, lookup, residue};
+use super::{Ifma, comb, lookup, residue};
 use crate::arith::backend::words::Row;
-use crate::arith::backend::{Kernels, Scratch};
+use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::exponents::TimingClass;
 use crate::arith::modulus::Moduli;
+
+/// Groups for which [`lookup::permute`] reads a table together.
+const PERMUTED_GROUPS: usize = 16;
 
 /// Kernels modulo eight moduli, one a lane. Products are `constant` for any class; the class decides about tables.
 pub(crate) struct IfmaKernels {
@@ -36,11 +39,16 @@ impl IfmaKernels {
     fn ahead<'t>(&self, next: Option<(&'t [u64], &[usize])>) -> Ahead<'t> {
         let width = self.form().width();
         match next {
-            Some((table, digits)) if self.look_up != TimingClass::Constant => {
+            Some((table, digits)) if self.look_up != TimingClass::Constant && !self.in_groups(table.len()) => {
                 std::array::from_fn(|lane| &table[digits[lane] * width..][..width])
             }
             _ => NOTHING_AHEAD,
         }
+    }
+
+    /// Whether a table of so many words lies in groups: see [`lookup`].
+    fn in_groups(&self, words: usize) -> bool {
+        words <= Ifma::WHOLE_ROWS * self.form().width()
     }
 
     /// Numbers in as many pieces of H limbs as they need.
@@ -114,12 +122,26 @@ impl Kernels for IfmaKernels {
     }
 
     fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
-        let (out, digits) = (rows_mut(out), digit_row(digits));
-        // SAFETY: `new` has found the processor's features.
-        unsafe {
-            match self.look_up {
-                TimingClass::Constant => scan(out, table, &digits),
-                TimingClass::FixedSequence | TimingClass::Vartime => read(out, table, &digits),
+        let limbs = self.form().width();
+        let out = rows_mut(out);
+        if self.in_groups(table.len()) {
+            let mut all = [Row::default(); PERMUTED_GROUPS];
+            let (out, digits) = (out.chunks_mut(PERMUTED_GROUPS * limbs), digits.chunks(PERMUTED_GROUPS * WIDTH));
+            for (out, digits) in out.zip(digits) {
+                all.iter_mut().zip(digits.chunks_exact(WIDTH)).for_each(|(row, digits)| *row = digit_row(digits));
+                // SAFETY: `new` has found the processor's features.
+                unsafe { permute(out, rows(table), &all, limbs) }
+            }
+            return;
+        }
+        for (out, digits) in out.chunks_exact_mut(limbs).zip(digits.chunks_exact(WIDTH)) {
+            let digits = digit_row(digits);
+            // SAFETY: `new` has found the processor's features.
+            unsafe {
+                match self.look_up {
+                    TimingClass::Constant => scan(out, table, &digits),
+                    TimingClass::FixedSequence | TimingClass::Vartime => read(out, table, &digits),
+                }
             }
         }
     }
@@ -134,14 +156,26 @@ impl Kernels for IfmaKernels {
         unsafe { read_own(rows_mut(out), tables, &digit_row(digits)) }
     }
 
-    fn become_rows(&self, group: &mut [u64], scratch: &mut Scratch) {
-        let lanes = scratch.words(group.len());
-        lanes.copy_from_slice(group);
-        // SAFETY: `new` has found the processor's features.
-        unsafe { spread(rows(lanes), group, 0) }
+    fn become_rows(&self, table: &mut [u64], scratch: &mut Scratch) {
+        if self.in_groups(table.len()) {
+            return;
+        }
+        let group_words = WIDTH * self.form().width();
+        let lanes = scratch.words(group_words);
+        for group in table.chunks_exact_mut(group_words) {
+            lanes.copy_from_slice(group);
+            // SAFETY: `new` has found the processor's features.
+            unsafe { spread(rows(lanes), group, 0) }
+        }
     }
 
     fn spread(&self, group: &[u64], tables: &mut [u64], row: usize) {
+        let in_groups = self.in_groups(tables.len() / WIDTH);
+        // SAFETY: `new` has found the processor's features.
+        unsafe { if in_groups { spread_in_groups(rows(group), tables, row) } else { spread(rows(group), tables, row) } }
+    }
+
+    fn spread_own(&self, group: &[u64], tables: &mut [u64], row: usize) {
         // SAFETY: `new` has found the processor's features.
         unsafe { spread(rows(group), tables, row) }
     }
@@ -245,6 +279,14 @@ simd_entry! {
 
     fn scan(out: &mut [Row], table: &[u64], digits: &Row) {
         lookup::scan(out, table, digits);
+    }
+
+    fn permute(out: &mut [Row], table: &[Row], digits: &[Row], limbs: usize) {
+        lookup::permute(out, table, digits, limbs);
+    }
+
+    fn spread_in_groups(group: &[Row], tables: &mut [u64], row: usize) {
+        lookup::spread_in_groups(group, tables, row);
     }
 
     fn read(out: &mut [Row], table: &[u64], digits: &Row) {

@@ -101,6 +101,12 @@ simd! {
             Mask(_mm512_cmpeq_epi64_mask(self.0, other.0))
         }
 
+        /// Lane l = lane i of self and `other`, taken for sixteen lanes together, for the low four bits i of lane l of
+        /// `indices`.
+        pub fn permute_two(self, indices: Lanes, other: Lanes) -> Lanes {
+            Lanes(_mm512_permutex2var_epi64(self.0, indices.0, other.0))
+        }
+
         /// Lanes of `other` in the mask, of self elsewhere.
         pub fn blend(self, mask: Mask, other: Lanes) -> Lanes {
             Lanes(_mm512_mask_mov_epi64(self.0, mask.0, other.0))

@@ -1,4 +1,9 @@
 //! Reading tables and choosing between residues.
+//!
+//! A table of up to [`WHOLE_ROWS`](crate::arith::backend::Backend::WHOLE_ROWS) rows lies in groups of eight rows, a row
+//! a lane, limb after limb: an instruction that permutes two registers then looks a limb up in sixteen rows. Reading
+//! all of the table so, for several groups of lanes at a time, takes little longer than reading by address. In larger
+//! tables a row's limbs stand together.
 
 use super::features::simd;
 use super::lanes::{Lanes, Mask, WIDTH, prefetch, transpose};
@@ -6,6 +11,40 @@ use super::multiply::{BLOCK, Block};
 use crate::arith::backend::words::Row;
 
 simd! {
+    /// Lane l of group g of `out` = row `digits[g]`, lane l, of the table, which lies in groups of `limbs` limbs. Reads
+    /// every row, and a block of limbs for all of `out` before the next.
+    pub(super) fn permute(out: &mut [Row], table: &[Row], digits: &[Row], limbs: usize) {
+        for first in (0..limbs).step_by(BLOCK) {
+            for (out, digits) in out.chunks_exact_mut(limbs).zip(digits) {
+                let pairs = Lanes::load(&Row(digits.0.map(|digit| digit >> 4)));
+                let digits = Lanes::load(digits);
+                let mut chosen = [Lanes::zero(); BLOCK];
+                for (number, pair) in table.chunks(2 * limbs).enumerate() {
+                    let mask = pairs.equal(Lanes::splat(number as u64));
+                    let low: &Block = pair[first..].first_chunk().expect("a group has whole blocks");
+                    // A group that stands alone has no digit above its eight rows.
+                    let high = &pair[pair.len() - limbs + first..];
+                    let high: &Block = high.first_chunk().expect("a group has whole blocks");
+                    for ((chosen, low), high) in chosen.iter_mut().zip(low).zip(high) {
+                        *chosen = chosen.blend(mask, Lanes::load(low).permute_two(digits, Lanes::load(high)));
+                    }
+                }
+                store_all(chosen, out[first..].first_chunk_mut().expect("a group has whole blocks"));
+            }
+        }
+    }
+
+    /// Lane l of `group` becomes row `row` of the l-th of eight tables, which lie in groups.
+    pub(super) fn spread_in_groups(group: &[Row], tables: &mut [u64], row: usize) {
+        let table_words = tables.len() / WIDTH;
+        for (lane, table) in tables.chunks_exact_mut(table_words).enumerate() {
+            let place = &mut table[row / WIDTH * group.len() * WIDTH..];
+            for (limb, words) in group.iter().zip(place.as_chunks_mut::<WIDTH>().0) {
+                words[row % WIDTH] = limb.0[lane];
+            }
+        }
+    }
+
     /// Lane l of `out` = row `digits[l]` of the table, whose rows have as many words as `out` has limbs. Reads every
     /// row.
     pub(super) fn scan(out: &mut [Row], table: &[u64], digits: &Row) {

@@ -40,7 +40,8 @@ impl Backend for Ifma {
     const KIND: EngineKind = EngineKind::Ifma;
     const WIDTH: usize = lanes::WIDTH;
     const EVEN_PRODUCTS: bool = true;
-    const SCAN_OF_A_PRODUCT: u64 = 256;
+    const SCAN_OF_A_PRODUCT: u64 = 1000;
+    const WHOLE_ROWS: usize = 128;
     const COMB_ROWS: usize = comb::COMB_ROWS;
     type Kernels<'m> = IfmaKernels;
 

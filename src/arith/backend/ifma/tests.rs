@@ -273,40 +273,53 @@ fn loading_reduces_numbers_of_any_width_up_to_the_square_of_the_modulus() {
     }
 }
 
+/// Tables that are permuted, and larger ones, as a whole or by address; those made lane by lane and those of groups.
 #[test]
 fn tables_are_read_alike_in_every_class() {
     if !runs_here() {
         return;
     }
-    for limbs in [10, 20, 30, 40] {
+    for (limbs, entries) in [(10, 8), (20, 16), (30, 32), (40, 64), (20, 128), (10, 512)] {
         let moduli = Moduli::from(&Modulus::plain(&((Integer::from(1) << (limbs as u32 * LIMB_BITS - 4)) - 1u32)));
         let layout = Ifma::layout(&moduli);
         assert_eq!(layout.limbs, limbs);
-        let word = |index: usize| (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) & LIMB_MASK;
-        let entries = 16;
-        let table: Vec<u64> = (0..entries * limbs).map(word).collect();
         let mut groups = Words::secret(entries * limbs * WIDTH);
         for (index, out) in groups.as_mut_slice().iter_mut().enumerate() {
-            *out = word(index + 77);
+            *out = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) & LIMB_MASK;
         }
-        let digits = [0, 15, 1, 7, 7, 8, 14, 2];
-        for class in [TimingClass::Constant, TimingClass::FixedSequence, TimingClass::Vartime] {
-            let kernels = Ifma::kernels(&moduli, |_| 0, layout, class);
-            let (mut shared, mut own) = (Words::secret(limbs * WIDTH), Words::secret(limbs * WIDTH));
-            kernels.look_up(shared.as_mut_slice(), &table, &digits);
-            kernels.scan_groups(own.as_mut_slice(), groups.as_slice(), &digits);
-            let mut tables = Words::secret(entries * limbs * WIDTH);
-            for (row, group) in groups.as_slice().chunks_exact(limbs * WIDTH).enumerate() {
-                kernels.spread(group, tables.as_mut_slice(), row);
-            }
-            let mut by_address = Words::secret(limbs * WIDTH);
-            kernels.read_own(by_address.as_mut_slice(), tables.as_slice(), &digits);
-            assert_eq!(by_address.as_slice(), own.as_slice());
-            for (lane, digit) in digits.into_iter().enumerate() {
-                for limb in 0..limbs {
-                    assert_eq!(shared.as_slice()[limb * WIDTH + lane], table[digit * limbs + limb]);
-                    let expected = groups.as_slice()[(digit * limbs + limb) * WIDTH + lane];
-                    assert_eq!(own.as_slice()[limb * WIDTH + lane], expected);
+        // Three groups of lanes; every entry is someone's.
+        let all = (0..entries).step_by(3 * WIDTH).map(|first| (first..first + 3 * WIDTH).map(|digit| digit % entries));
+        for digits in all.map(Iterator::collect::<Vec<usize>>) {
+            for class in [TimingClass::Constant, TimingClass::FixedSequence, TimingClass::Vartime] {
+                let kernels = Ifma::kernels(&moduli, |_| 0, layout, class);
+                let (mut tables, mut own_tables) = (groups.clone(), groups.clone());
+                for (row, group) in groups.as_slice().chunks_exact(limbs * WIDTH).enumerate() {
+                    kernels.spread(group, tables.as_mut_slice(), row);
+                    kernels.spread_own(group, own_tables.as_mut_slice(), row);
+                }
+                let mut in_groups = Words::copy_of(&groups.as_slice()[..entries * limbs]);
+                kernels.become_rows(in_groups.as_mut_slice(), &mut Scratch::default());
+                let mut shared = Words::secret(3 * limbs * WIDTH);
+                let (mut scanned, mut read) = (Words::secret(limbs * WIDTH), Words::secret(limbs * WIDTH));
+                kernels.look_up(shared.as_mut_slice(), in_groups.as_slice(), &digits);
+                kernels.scan_groups(scanned.as_mut_slice(), groups.as_slice(), &digits[..WIDTH]);
+                kernels.read_own(read.as_mut_slice(), own_tables.as_slice(), &digits[..WIDTH]);
+                assert_eq!(read.as_slice(), scanned.as_slice());
+                for (index, digit) in digits.iter().enumerate() {
+                    let (group, lane) = (index / WIDTH, index % WIDTH);
+                    let mut of_lane = Words::secret(limbs * WIDTH);
+                    let table = &tables.as_slice()[lane * entries * limbs..][..entries * limbs];
+                    kernels.look_up(of_lane.as_mut_slice(), table, &[*digit; WIDTH]);
+                    for limb in 0..limbs {
+                        let of_entry =
+                            |entry: usize, lane: usize| groups.as_slice()[(entry * limbs + limb) * WIDTH + lane];
+                        let found = shared.as_slice()[(group * limbs + limb) * WIDTH + lane];
+                        assert_eq!(found, of_entry(digit / WIDTH, digit % WIDTH), "{entries} entries, {class:?}");
+                        assert_eq!(of_lane.as_slice()[limb * WIDTH], of_entry(*digit, lane), "{entries}, {class:?}");
+                        if group == 0 {
+                            assert_eq!(scanned.as_slice()[limb * WIDTH + lane], of_entry(*digit, lane));
+                        }
+                    }
                 }
             }
         }
