@@ -7,14 +7,14 @@
 //! Timing class of the whole file: `_vartime` in values that are public; rule S1 is `constant` in primes that it admits.
 
 use std::fmt;
-use std::sync::LazyLock;
 
 use rug::Integer;
-use rug::integer::{IsPrime, Order};
+use rug::integer::Order;
 
 use super::error::PaillierError;
 use super::key_id::KeyId;
-use super::prime::is_probably_prime;
+use crate::arith::foreign::{ModulusFlaw, UnitFlaw, modulus_flaw};
+use crate::arith::prime::is_probably_prime;
 use crate::rng::SecureRng;
 use crate::secret::SecretLimbs;
 
@@ -22,14 +22,6 @@ use crate::secret::SecretLimbs;
 pub const MIN_KEY_BITS: u32 = 1024;
 /// Longest key, in bits of n.
 pub const MAX_KEY_BITS: u32 = 4096;
-
-/// Candidates for (p + q) / 2 that rule K6 tries. Step i finds p and q when (sqrt p - sqrt q)^2 / 2 <= i, so n is
-/// refused whenever |p - q| < sqrt(8 * FERMAT_STEPS) * n^(1/4), and nothing is said about primes further apart.
-const FERMAT_STEPS: u32 = 1000;
-/// Rule K4 finds every prime factor below this.
-const SMALL_FACTOR_BOUND: u32 = 1 << 16;
-/// Miller-Rabin rounds (behind a Baillie-PSW test) of rule K3.
-const PRIMALITY_ROUNDS: u32 = 24;
 
 /// The rules. Their numbers and names are stable: messages, logs and tests refer to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -141,16 +133,16 @@ pub(super) fn key_length(key_bits: u32) -> Result<(), PaillierError> {
 /// Rules K1 to K8 for a public key (n, h).
 pub(super) fn public_key(n: &Integer, h: &Integer) -> Result<(), PaillierError> {
     key_length(if n.is_negative() { 0 } else { n.significant_bits() })?;
-    AdmissionRule::ModulusOdd.require(n.is_odd(), || "n is even".into())?;
-    AdmissionRule::ModulusComposite.require(n.is_probably_prime(PRIMALITY_ROUNDS) == IsPrime::No, || {
-        "n is a prime, so anybody can decrypt".into()
-    })?;
-    let small = Integer::from(n.gcd_ref(&SMALL_PRIMES_PRODUCT));
-    AdmissionRule::NoSmallFactor.require(small == 1, || format!("n and {small} have a prime factor in common"))?;
-    AdmissionRule::NotSquare.require(!n.is_perfect_square(), || "n is a square, so p = q".into())?;
-    AdmissionRule::PrimesApart.require(!fermat_factors(n), || {
-        format!("{FERMAT_STEPS} steps of Fermat's method factor n: its primes are too close to each other")
-    })?;
+    if let Some(flaw) = modulus_flaw(n) {
+        let rule = match flaw {
+            ModulusFlaw::Even => AdmissionRule::ModulusOdd,
+            ModulusFlaw::Prime => AdmissionRule::ModulusComposite,
+            ModulusFlaw::SmallFactor(_) => AdmissionRule::NoSmallFactor,
+            ModulusFlaw::Square => AdmissionRule::NotSquare,
+            ModulusFlaw::ClosePrimes => AdmissionRule::PrimesApart,
+        };
+        return Err(PaillierError::Refused { rule, detail: flaw.to_string() });
+    }
     base(n, h)
 }
 
@@ -181,56 +173,19 @@ pub(super) fn primes(n: &Integer, p: &Integer, q: &Integer) -> Result<(), Pailli
         .require(is_blum_prime(p) && is_blum_prime(q), || "p and q are not both primes that are 3 modulo 4".into())
 }
 
-/// Rules C1 and C2 for every ciphertext, each in as many limbs as n^2 has.
-pub(super) fn in_range(n_squared: &Integer, numbers: &[u64]) -> Result<(), PaillierError> {
-    let limbs: Vec<u64> = n_squared.to_digits(Order::Lsf);
-    for (index, number) in numbers.chunks_exact(limbs.len()).enumerate() {
-        let zero = number.iter().all(|limb| *limb == 0);
-        AdmissionRule::CiphertextNonZero.require(!zero, || format!("ciphertext {index} is 0"))?;
-        reduced(number.iter().rev().lt(limbs.iter().rev()), index)?;
-    }
-    Ok(())
-}
-
-/// Rule C2 for one ciphertext.
-pub(super) fn reduced(holds: bool, index: usize) -> Result<(), PaillierError> {
-    AdmissionRule::CiphertextReduced.require(holds, || format!("ciphertext {index} is not below n^2"))
-}
-
-/// Rule C3 for every ciphertext by the product of all; `values` are asked for when it fails, to name the first offender.
-pub(super) fn invertible(
-    n: &Integer,
-    product: &Integer,
-    values: impl FnOnce() -> Vec<Integer>,
-) -> Result<(), PaillierError> {
-    if Integer::from(product.gcd_ref(n)) == 1 {
-        return Ok(());
-    }
-    let offender = values().iter().position(|value| Integer::from(value.gcd_ref(n)) != 1);
-    AdmissionRule::CiphertextInvertible
-        .require(false, || format!("ciphertext {} has a factor in common with n", offender.unwrap_or_default()))
+/// Rules C1 to C3: what a flaw of a ciphertext means.
+pub(super) fn ciphertext(flaw: UnitFlaw) -> PaillierError {
+    let detail = flaw.to_string();
+    let rule = match flaw {
+        UnitFlaw::Zero(_) => AdmissionRule::CiphertextNonZero,
+        UnitFlaw::NotReduced(_) => AdmissionRule::CiphertextReduced,
+        UnitFlaw::NotInvertible(_) => AdmissionRule::CiphertextInvertible,
+        UnitFlaw::Engine(error) => return error.into(),
+    };
+    PaillierError::Refused { rule, detail }
 }
 
 /// Rule C4.
 pub(super) fn same_key(expected: KeyId, found: KeyId) -> Result<(), PaillierError> {
     if expected == found { Ok(()) } else { Err(PaillierError::WrongKey { expected, found }) }
 }
-
-/// True when n = a^2 - b^2 for one of the FERMAT_STEPS numbers a from ceil(sqrt n) on.
-fn fermat_factors(n: &Integer) -> bool {
-    let first = Integer::from(n.sqrt_ref()) + 1u32;
-    let mut remainder = Integer::from(first.square_ref()) - n;
-    // (a + 1)^2 - a^2 = 2 a + 1.
-    let mut increment = Integer::from(&first << 1) + 1u32;
-    for _ in 0..FERMAT_STEPS {
-        if remainder.is_perfect_square() {
-            return true;
-        }
-        remainder += &increment;
-        increment += 2;
-    }
-    false
-}
-
-static SMALL_PRIMES_PRODUCT: LazyLock<Integer> =
-    LazyLock::new(|| Integer::from(Integer::primorial(SMALL_FACTOR_BOUND)));

@@ -4,14 +4,12 @@ use std::fmt;
 use std::ops::Range;
 
 use rug::Integer;
-use rug::integer::Order;
 
 use super::admit;
 use super::error::PaillierError;
 use super::public_key::PublicKey;
-use crate::arith::{Batch, Engine, Moduli};
+use crate::arith::{Batch, Engine, foreign};
 use crate::codec::CodecError;
-use crate::secret::SecretLimbs;
 
 /// Ciphertexts under one key, in the form of the engine that made them. Cloning is cheap, the content never changes.
 ///
@@ -75,14 +73,7 @@ impl Ciphertexts {
 
     /// Fixed-width little-endian numbers, `len()` times [`PublicKey::ciphertext_len_bytes`]. Ciphertexts are public.
     pub fn to_bytes(&self, engine: &Engine) -> Vec<u8> {
-        let width = self.key.ciphertext_len_bytes();
-        let mut bytes = Vec::with_capacity((self.len() + 1) * width);
-        for (index, number) in engine.store_limbs(&self.batch).as_slice().chunks_exact(self.key.limbs()).enumerate() {
-            number.iter().for_each(|limb| bytes.extend_from_slice(&limb.to_le_bytes()));
-            // Below n^2, so that nothing but zeros is cut.
-            bytes.truncate((index + 1) * width);
-        }
-        bytes
+        foreign::store_bytes(engine, &self.batch, self.key.ciphertext_len_bytes())
     }
 
     /// Admits foreign bytes: the inverse of [`Ciphertexts::to_bytes`], with rules C1 to C3 for every ciphertext.
@@ -95,15 +86,8 @@ impl Ciphertexts {
             let reason = format!("{} bytes are no multiple of a ciphertext's {width} bytes", bytes.len());
             return Err(CodecError::invalid("ciphertexts", reason).into());
         }
-        let mut numbers = vec![0; bytes.len() / width * key.limbs()];
-        for (number, bytes) in numbers.chunks_exact_mut(key.limbs()).zip(bytes.chunks_exact(width)) {
-            for (limb, bytes) in number.iter_mut().zip(bytes.chunks(size_of::<u64>())) {
-                let mut le_bytes = [0; size_of::<u64>()];
-                le_bytes[..bytes.len()].copy_from_slice(bytes);
-                *limb = u64::from_le_bytes(le_bytes);
-            }
-        }
-        Ciphertexts::admit_limbs(engine, key, numbers)
+        let batch = foreign::load_unit_bytes(engine, key.modulus(), bytes, width).map_err(admit::ciphertext)?;
+        Ok(Ciphertexts::from_batch(key, batch))
     }
 
     /// Admits foreign numbers by rules C1 to C3.
@@ -111,24 +95,7 @@ impl Ciphertexts {
     /// # Errors
     /// If a ciphertext is refused; the message names its index.
     pub fn admit(engine: &Engine, key: &PublicKey, values: &[Integer]) -> Result<Ciphertexts, PaillierError> {
-        let width = key.limbs();
-        let mut numbers = vec![0; values.len() * width];
-        for ((index, value), number) in values.iter().enumerate().zip(numbers.chunks_exact_mut(width)) {
-            admit::reduced(!value.is_negative() && value.significant_digits::<u64>() <= width, index)?;
-            value.write_digits(number, Order::Lsf);
-        }
-        Ciphertexts::admit_limbs(engine, key, numbers)
-    }
-
-    fn admit_limbs(engine: &Engine, key: &PublicKey, numbers: Vec<u64>) -> Result<Ciphertexts, PaillierError> {
-        admit::in_range(key.modulus().value(), &numbers)?;
-        let len = numbers.len() / key.limbs();
-        let batch = engine.load_limbs(&Moduli::from(key.modulus()), &SecretLimbs::new(numbers), len);
-        if len > 0 {
-            // One greatest common divisor for all.
-            let product = engine.store(&engine.product_runs(&batch, len)?);
-            admit::invertible(key.n(), &product[0], || engine.store(&batch))?;
-        }
+        let batch = foreign::load_units(engine, key.modulus(), values).map_err(admit::ciphertext)?;
         Ok(Ciphertexts::from_batch(key, batch))
     }
 }

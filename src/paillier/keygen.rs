@@ -12,13 +12,11 @@ use subtle::Choice;
 
 use super::admit::{MAX_KEY_BITS, MIN_KEY_BITS};
 use super::error::PaillierError;
-use super::prime::{odd_primes_below, random_prime};
+use crate::arith::prime::{are_apart, odd_primes_below, random_prime};
 use crate::arith::{Engine, constant};
 use crate::rng::SecureRng;
 use crate::secret::SecretLimbs;
 
-/// |p - q| > 2^(key_bits/2 - this): far beyond the reach of Fermat's method (FIPS 186-5, A.1.3).
-const TOP_BITS_APART: u32 = 100;
 /// h is no l-th power modulo p or q for every odd prime l below this that divides p - 1 or q - 1.
 const ORDER_PRIMES_BOUND: u64 = 256;
 
@@ -53,19 +51,6 @@ fn draw_primes(bits: u32, rng: &mut SecureRng, second: &mut SecureRng) -> (Secre
             return (p, q);
         }
     }
-}
-
-/// |p - q| > 2^(bits - 100): in the ring modulo m = 2^(64 limbs) - 1 the difference d is neither close to 0 nor to m.
-fn are_apart(p: &SecretLimbs, q: &SecretLimbs, bits: u32) -> Choice {
-    let gap_bit = bits - TOP_BITS_APART;
-    let (limb, mask) = ((gap_bit / 64) as usize, 1 << (gap_bit % 64));
-    let ring = SecretLimbs::new(vec![u64::MAX; p.len()]);
-    let mut gap = SecretLimbs::zero(p.len());
-    gap.as_mut_slice()[limb] |= mask;
-    let mut ring_minus_gap = ring.clone();
-    ring_minus_gap.as_mut_slice()[limb] ^= mask;
-    let difference = constant::sub_mod(p, q, &ring);
-    constant::lt(&gap, &difference) & constant::lt(&difference, &ring_minus_gap)
 }
 
 /// gcd(p - 1, q - 1) = 2: the odd numbers (p - 1)/2 and (q - 1)/2 are coprime, so one is invertible modulo the other.
@@ -117,10 +102,7 @@ fn exact(value: &Integer) -> SecretLimbs {
 mod tests {
     use super::super::test_support::engine;
     use super::*;
-
-    fn limbs(value: &Integer) -> SecretLimbs {
-        SecretLimbs::from_integer(value, 16)
-    }
+    use crate::arith::prime::TOP_BITS_APART;
 
     #[test]
     fn drafts_follow_rule_1_at_lengths_that_are_no_multiple_of_a_limb() {
@@ -145,18 +127,6 @@ mod tests {
             }
             assert_eq!(draft.h.jacobi(&n), 1);
             assert_eq!(draft.h.jacobi(&p), -1);
-        }
-    }
-
-    #[test]
-    fn close_primes_are_not_apart() {
-        let p = Integer::from(3) << 1022u32;
-        let gap = Integer::from(1) << 924u32;
-        for (difference, apart) in [(Integer::from(2), false), (gap.clone(), false), (Integer::from(&gap + 1u32), true)]
-        {
-            let q = Integer::from(&p + &difference);
-            assert_eq!(bool::from(are_apart(&limbs(&p), &limbs(&q), 1024)), apart);
-            assert_eq!(bool::from(are_apart(&limbs(&q), &limbs(&p), 1024)), apart);
         }
     }
 

@@ -16,10 +16,8 @@ mod keygen;
 mod operations;
 mod packing;
 mod pool;
-mod prime;
 mod public_key;
 mod secret_key;
-mod table;
 #[cfg(test)]
 mod test_support;
 #[cfg(test)]

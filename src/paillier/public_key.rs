@@ -11,8 +11,7 @@ use super::admit;
 use super::ciphertext::Ciphertexts;
 use super::error::PaillierError;
 use super::key_id::KeyId;
-use super::table::PowerTable;
-use crate::arith::{Batch, Engine, Exponents, Moduli, Modulus};
+use crate::arith::{Batch, Engine, Exponents, Moduli, Modulus, PowerTable};
 use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs, wipe};
 
@@ -91,11 +90,6 @@ impl PublicKey {
         (2 * self.key_bits()).div_ceil(8) as usize
     }
 
-    /// Width of a ciphertext in limbs of 64 bits.
-    pub(super) fn limbs(&self) -> usize {
-        self.ciphertext_len_bytes().div_ceil(size_of::<u64>())
-    }
-
     /// E: length of a fresh randomiser's exponent s in h^s, half of n's length rounded up (protocol.md, rule 1).
     pub fn randomizer_bits(&self) -> u32 {
         self.key_bits().div_ceil(2)
@@ -167,7 +161,7 @@ impl PublicKey {
     /// # Errors
     /// If the engine fails.
     pub fn randomizers(&self, engine: &Engine, exponents: &Exponents) -> Result<Batch, PaillierError> {
-        self.0.h_powers.power(engine, exponents)
+        Ok(self.0.h_powers.power(engine, exponents)?)
     }
 
     /// Builds the table of h for exponents of up to `bits` bits now, not when they are first needed.
@@ -175,7 +169,7 @@ impl PublicKey {
     /// # Errors
     /// If the engine fails.
     pub fn prepare_randomizers(&self, engine: &Engine, bits: u32) -> Result<(), PaillierError> {
-        self.0.h_powers.prepare(engine, bits)
+        Ok(self.0.h_powers.prepare(engine, bits)?)
     }
 
     /// The same plaintexts in ciphertexts that were multiplied by h^s, s fresh and uniform in [0, 2^`bits`).

@@ -13,8 +13,7 @@ use super::ciphertext::Ciphertexts;
 use super::error::PaillierError;
 use super::keygen::{self, Draft};
 use super::public_key::{PublicKey, random_exponents};
-use super::table::PowerTable;
-use crate::arith::{Batch, Crt, Engine, Exponents, constant};
+use crate::arith::{Batch, Crt, Engine, Exponents, PowerTable, constant};
 use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs};
 
@@ -133,7 +132,7 @@ impl SecretKey {
         let (at_p, at_q) = &self.0.h_powers;
         let bits = self.public_key().randomizer_bits();
         at_p.prepare(engine, bits)?;
-        at_q.prepare(engine, bits)
+        Ok(at_q.prepare(engine, bits)?)
     }
 
     /// The signed plaintexts, in (-n/2, n/2), by the Chinese remainder theorem: m = L_p(c^(p-1) mod p^2) h_p mod p, the

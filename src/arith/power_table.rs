@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::error::PaillierError;
-use crate::arith::{Batch, ConstantTime, Engine, EngineKind, Exponents, FixedBase, Modulus};
+use super::{Batch, ConstantTime, Engine, EngineError, EngineKind, Exponents, FixedBase, Modulus};
 use crate::secret::SecretInteger;
 
 /// Digit of the table in bits; one table of a 2048-bit key takes 16 MiB for exponents of 1024 bits.
@@ -25,7 +24,7 @@ const LENGTH_STEP_BITS: u32 = 256;
 ///
 /// A longer table serves shorter exponents at the cost of their own digits, so there is one table an engine, not one a
 /// length.
-pub(super) struct PowerTable {
+pub(crate) struct PowerTable {
     modulus: Modulus,
     base: SecretInteger,
     built: Mutex<Vec<Built>>,
@@ -40,24 +39,24 @@ struct Built {
 
 impl PowerTable {
     /// Nothing is computed yet.
-    pub(super) fn new(modulus: &Modulus, base: SecretInteger) -> Self {
+    pub fn new(modulus: &Modulus, base: SecretInteger) -> Self {
         PowerTable { modulus: modulus.clone(), base, built: Mutex::new(Vec::new()) }
     }
 
     /// Builds the table for exponents of up to `bits` bits now, not when the first one comes.
-    pub(super) fn prepare(&self, engine: &Engine, bits: u32) -> Result<(), PaillierError> {
+    pub fn prepare(&self, engine: &Engine, bits: u32) -> Result<(), EngineError> {
         self.at_least(engine, bits).map(drop)
     }
 
     /// base^e for each exponent. Timing class: that of the exponents.
-    pub(super) fn power(&self, engine: &Engine, exponents: &Exponents) -> Result<Batch, PaillierError> {
+    pub fn power(&self, engine: &Engine, exponents: &Exponents) -> Result<Batch, EngineError> {
         let table = self.at_least(engine, exponents.bits())?;
-        Ok(engine.fixed_power(&table, exponents)?)
+        engine.fixed_power(&table, exponents)
     }
 
     /// Two threads that miss at the same time both build; the lock is never held while the engine works, since its threads
     /// may come here themselves.
-    fn at_least(&self, engine: &Engine, bits: u32) -> Result<FixedBase, PaillierError> {
+    fn at_least(&self, engine: &Engine, bits: u32) -> Result<FixedBase, EngineError> {
         let serves = |built: &Built| built.engine == engine.kind() && built.constant_time == engine.constant_time();
         if let Some(built) = self.lock().iter().find(|built| serves(built) && built.table.max_bits() >= bits) {
             return Ok(built.table.clone());

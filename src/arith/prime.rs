@@ -5,10 +5,14 @@
 
 use std::sync::LazyLock;
 
-use crate::arith::constant;
+use subtle::Choice;
+
+use super::constant;
 use crate::rng::SecureRng;
 use crate::secret::SecretLimbs;
 
+/// |p - q| > 2^(bits - this): far beyond the reach of Fermat's method (FIPS 186-5, A.1.3).
+pub(crate) const TOP_BITS_APART: u32 = 100;
 /// Miller-Rabin rounds with independent random bases: a composite, whatever it is, passes each with probability at most
 /// 1/4 (Rabin, "Probabilistic algorithm for testing primality", 1980), so all of them with at most 2^-128.
 const MILLER_RABIN_ROUNDS: u32 = 64;
@@ -17,7 +21,7 @@ const TRIAL_DIVISION_BOUND: u64 = 1 << 11;
 
 /// A random prime p = 3 mod 4 of exactly `bits` bits whose two highest bits are set, so that the product of two such
 /// primes has exactly 2 `bits` bits.
-pub(super) fn random_prime(bits: u32, rng: &mut SecureRng) -> SecretLimbs {
+pub(crate) fn random_prime(bits: u32, rng: &mut SecureRng) -> SecretLimbs {
     loop {
         let mut candidate = rng.bits(bits);
         for bit in [0, 1, bits - 2, bits - 1] {
@@ -29,8 +33,21 @@ pub(super) fn random_prime(bits: u32, rng: &mut SecureRng) -> SecretLimbs {
     }
 }
 
+/// |p - q| > 2^(bits - 100): in the ring modulo m = 2^(64 limbs) - 1 the difference d is neither close to 0 nor to m.
+pub(crate) fn are_apart(p: &SecretLimbs, q: &SecretLimbs, bits: u32) -> Choice {
+    let gap_bit = bits - TOP_BITS_APART;
+    let (limb, mask) = ((gap_bit / 64) as usize, 1 << (gap_bit % 64));
+    let ring = SecretLimbs::new(vec![u64::MAX; p.len()]);
+    let mut gap = SecretLimbs::zero(p.len());
+    gap.as_mut_slice()[limb] |= mask;
+    let mut ring_minus_gap = ring.clone();
+    ring_minus_gap.as_mut_slice()[limb] ^= mask;
+    let difference = constant::sub_mod(p, q, &ring);
+    constant::lt(&gap, &difference) & constant::lt(&difference, &ring_minus_gap)
+}
+
 /// The odd primes below `bound`, ascending.
-pub(super) fn odd_primes_below(bound: u64) -> Vec<u64> {
+pub(crate) fn odd_primes_below(bound: u64) -> Vec<u64> {
     let mut primes: Vec<u64> = Vec::new();
     for candidate in (3..bound).step_by(2) {
         if primes.iter().take_while(|prime| *prime * *prime <= candidate).all(|prime| candidate % prime != 0) {
@@ -41,7 +58,7 @@ pub(super) fn odd_primes_below(bound: u64) -> Vec<u64> {
 }
 
 /// Miller-Rabin for p = 3 mod 4, where (p - 1)/2 is odd: a^((p-1)/2) is 1 or -1 for every base of a prime.
-pub(super) fn is_probably_prime(candidate: &SecretLimbs, bits: u32, rng: &mut SecureRng) -> bool {
+pub(crate) fn is_probably_prime(candidate: &SecretLimbs, bits: u32, rng: &mut SecureRng) -> bool {
     let minus_one = constant::sub_small(candidate, 1);
     let half = constant::shr1(&minus_one);
     (0..MILLER_RABIN_ROUNDS).all(|_| {
@@ -105,6 +122,24 @@ mod tests {
             assert!(prime.get_bit(bits - 2));
             assert_eq!(prime.mod_u(4), 3);
             assert_ne!(prime.is_probably_prime(30), IsPrime::No);
+        }
+    }
+
+    #[test]
+    fn close_primes_are_not_apart() {
+        let p = Integer::from(3) << 1022u32;
+        let gap = Integer::from(1) << 924u32;
+        for (difference, apart) in [(Integer::from(2), false), (gap.clone(), false), (Integer::from(&gap + 1u32), true)]
+        {
+            let q = Integer::from(&p + &difference);
+            assert_eq!(
+                bool::from(are_apart(&SecretLimbs::from_integer(&p, 16), &SecretLimbs::from_integer(&q, 16), 1024)),
+                apart
+            );
+            assert_eq!(
+                bool::from(are_apart(&SecretLimbs::from_integer(&q, 16), &SecretLimbs::from_integer(&p, 16), 1024)),
+                apart
+            );
         }
     }
 
