@@ -29,7 +29,7 @@ pub struct Crt {
 }
 
 /// The numbers that are 1 modulo one and 0 modulo the other of two coprime moduli: x = x_p a + x_q b mod p q.
-struct Idempotents {
+pub(super) struct Idempotents {
     factors: [SecretLimbs; 2],
     /// The factors as the engines that have needed them take them.
     forms: Mutex<Vec<(EngineKind, Arc<Words>)>>,
@@ -37,7 +37,7 @@ struct Idempotents {
 
 impl Idempotents {
     /// None if the moduli share a factor.
-    fn new(p: &[u64], q: &[u64]) -> Option<Idempotents> {
+    pub(super) fn new(p: &[u64], q: &[u64]) -> Option<Idempotents> {
         let (p, q) = (SecretLimbs::new(p.to_vec()), SecretLimbs::new(q.to_vec()));
         let factor = |own: &SecretLimbs, other: &SecretLimbs| {
             let inverse: Option<SecretLimbs> = constant::invert_mod(&constant::rem(other, own), own).into();
@@ -47,7 +47,7 @@ impl Idempotents {
     }
 
     /// The factors modulo `modulus`, which is always the same.
-    fn form(&self, engine: &Engine, modulus: &Modulus) -> Arc<Words> {
+    pub(super) fn form(&self, engine: &Engine, modulus: &Modulus) -> Arc<Words> {
         // A poisoned lock is taken over: entries are whole before they are pushed.
         let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, form)) = forms.iter().find(|(kind, _)| *kind == engine.kind()) {
@@ -85,16 +85,25 @@ impl Garner {
     }
 }
 
+/// Refuses factors that no modulus can have.
+pub(super) fn require_odd(factors: [&SecretLimbs; 2]) -> Result<(), EngineError> {
+    let is_odd = |factor: &SecretLimbs| {
+        let value = factor.to_integer();
+        value.is_odd() && *value > 1
+    };
+    if factors.into_iter().all(is_odd) {
+        return Ok(());
+    }
+    Err(EngineError::Factors { reason: "a factor is even or below 3" })
+}
+
 impl Crt {
     /// From two odd factors that are coprime to each other. Their lengths are public.
     ///
     /// # Errors
     /// [`EngineError::Factors`].
     pub fn new(p: &SecretLimbs, q: &SecretLimbs) -> Result<Crt, EngineError> {
-        let (p_value, q_value) = (p.to_integer(), q.to_integer());
-        if p_value.is_even() || q_value.is_even() || *p_value <= 1 || *q_value <= 1 {
-            return Err(EngineError::Factors { reason: "a factor is even or below 3" });
-        }
+        require_odd([p, q])?;
         let (p_squared, q_squared) = (Modulus::secret_square_of(p), Modulus::secret_square_of(q));
         let n_squared = Modulus::square_of(&constant::mul(p, q).to_integer());
         let roots = p_squared.root_limbs().zip(q_squared.root_limbs()).and_then(|(p, q)| Garner::new(p, q));

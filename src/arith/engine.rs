@@ -217,8 +217,8 @@ impl Engine {
         self.0.backend.combination(modulus, factors)
     }
 
-    /// x a + y b modulo the square `modulus` for `len` numbers x and as many y, below four times the root and no wider
-    /// in limbs, and the factors a and b of [`Engine::combination`].
+    /// x a + y b for `len` numbers x and as many y and the factors a and b of [`Engine::combination`]. Modulo a square the
+    /// numbers are below four times the root and no wider in limbs, modulo other numbers no wider than these.
     pub(crate) fn load_combination(
         &self,
         modulus: &Modulus,

@@ -116,6 +116,14 @@ impl Modulus {
         Self::new(SecretInteger::new(value.clone()), None, false)
     }
 
+    /// A secret modulus of no special form, such as p, treated as [`Modulus::secret_square_of`] is.
+    ///
+    /// # Panics
+    /// If `value` is not odd and above one.
+    pub fn secret_plain(value: &SecretLimbs) -> Modulus {
+        Self::new(value.to_integer(), None, true)
+    }
+
     fn square(root: SecretInteger, secret: bool) -> Modulus {
         let value = SecretInteger::new(Integer::from(root.square_ref()));
         Self::new(value, Some(Root::new(root)), secret)

@@ -41,7 +41,7 @@ pub(crate) trait Backend: Sync {
         class: TimingClass,
     ) -> Self::Kernels<'m>;
 
-    /// The factors of [`Kernels::load_combination`], for a modulus that is a square; `constant`.
+    /// The factors of [`Kernels::load_combination`]; `constant`.
     fn combination(modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words;
 
     /// Powers, of shapes that go together; either side may be a single one for all.
@@ -92,8 +92,8 @@ pub(crate) trait Kernels: Sync {
     fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch);
     /// A group of 1 + root * number, modulo squares; numbers as in [`Kernels::load`].
     fn load_one_plus(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch);
-    /// A group of x a + y b for the factors a and b of [`Backend::combination`], from two numbers x and y a lane, below
-    /// four times the root and as wide in limbs of 64 bits.
+    /// A group of x a + y b for the factors a and b of [`Backend::combination`], from two numbers x and y a lane: modulo a
+    /// square below four times the root and as wide in limbs of 64 bits, modulo other numbers no wider than these.
     fn load_combination(&self, numbers: [&[u64]; 2], factors: &[u64], out: &mut [u64], scratch: &mut Scratch);
     /// The reduced numbers of a group; see [`Kernels::load`].
     fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch);

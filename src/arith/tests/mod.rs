@@ -5,6 +5,7 @@ mod crt;
 mod equality;
 mod operations;
 mod oracle;
+mod plain;
 mod shapes;
 
 use std::sync::LazyLock;
@@ -53,7 +54,7 @@ fn odd(bits: u32) -> impl Strategy<Value = Integer> {
     })
 }
 
-/// Squares, secret squares and moduli of no special form, of lengths around the limits of limbs.
+/// Squares and moduli of no special form, public and secret, of lengths around the limits of limbs.
 fn modulus() -> impl Strategy<Value = Modulus> {
     let bits = prop_oneof![Just(9u32), Just(17), Just(32), Just(63), Just(64), Just(65), Just(321)];
     bits.prop_flat_map(odd).prop_flat_map(|root| {
@@ -61,6 +62,7 @@ fn modulus() -> impl Strategy<Value = Modulus> {
             Just(Modulus::square_of(&root)),
             Just(Modulus::secret_square_of(&secret(&root))),
             Just(Modulus::plain(&root)),
+            Just(Modulus::secret_plain(&secret(&root))),
         ]
     })
 }

@@ -21,7 +21,7 @@ pub(crate) struct GmpKernels<'m> {
 enum Form<'m> {
     /// Modulo a square: see [`super::dual`].
     Dual(Dual<'m>),
-    /// Modulo a public number of no special form: as they are. Arithmetic of this class.
+    /// Modulo a number of no special form: as they are. Arithmetic of this class.
     Plain(&'m Modulus, TimingClass),
 }
 
@@ -67,6 +67,20 @@ fn plain_square(x: &mut [u64], modulus: &Modulus, arithmetic: TimingClass, scrat
         mpn::vartime_square(double, x);
     }
     plain_reduce(x, double, modulus, arithmetic, inner);
+}
+
+/// out = x a + y b mod modulus for two factors of its width and numbers that are no wider; `constant`.
+fn plain_combination([x, y]: [&[u64]; 2], factors: &[u64], out: &mut [u64], modulus: &Modulus, scratch: &mut Scratch) {
+    let k = modulus.limbs().len();
+    let (a, b) = factors.split_at(k);
+    let width = k + x.len();
+    let (work, inner) = scratch.with_inner(2 * width + 1);
+    let (sum, other) = work.split_at_mut(width + 1);
+    mpn::sec_mul(&mut sum[..width], a, x, inner);
+    mpn::sec_mul(other, b, y, inner);
+    sum[width] = u64::from(mpn::cnd_add(Choice::from(1), &mut sum[..width], other).unwrap_u8());
+    out.fill(0);
+    mpn::sec_rem_into(&mut out[..k], sum, modulus.limbs(), inner);
 }
 
 /// x = double mod modulus.
@@ -150,7 +164,7 @@ impl Kernels for GmpKernels<'_> {
             Form::Plain(modulus, _) => {
                 out.fill(0);
                 let k = modulus.limbs().len();
-                if numbers.len() > k {
+                if numbers.len() >= k {
                     mpn::sec_rem_into(&mut out[..k], numbers, modulus.limbs(), scratch);
                 } else {
                     out[..numbers.len()].copy_from_slice(numbers);
@@ -164,7 +178,10 @@ impl Kernels for GmpKernels<'_> {
     }
 
     fn load_combination(&self, numbers: [&[u64]; 2], factors: &[u64], out: &mut [u64], scratch: &mut Scratch) {
-        self.dual().load_combination(numbers, factors, out, scratch);
+        match &self.form {
+            Form::Dual(dual) => dual.load_combination(numbers, factors, out, scratch),
+            Form::Plain(modulus, _) => plain_combination(numbers, factors, out, modulus, scratch),
+        }
     }
 
     fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch) {

@@ -45,14 +45,20 @@ impl Backend for Gmp {
     }
 
     fn combination(modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
-        let root = SecretLimbs::new(modulus.root_limbs().expect("residues are combined modulo squares").to_vec());
-        let (k, square) = (root.len(), SecretLimbs::new(modulus.limbs().to_vec()));
+        let whole = SecretLimbs::new(modulus.limbs().to_vec());
+        let Some(root) = modulus.root_limbs().map(|root| SecretLimbs::new(root.to_vec())) else {
+            let reduced = factors.map(|factor| constant::rem(factor, &whole));
+            return Words::copy_of(
+                SecretLimbs::new(reduced.map(|factor| factor.as_slice().to_vec()).concat()).as_slice(),
+            );
+        };
+        let k = root.len();
         let mut forms = Words::secret(4 * k);
         for (factor, form) in factors.into_iter().zip(forms.as_mut_slice().chunks_exact_mut(2 * k)) {
             // factor R^2 as x0 + x1 m.
             let mut shifted = SecretLimbs::zero(2 * k + factor.len());
             shifted.as_mut_slice()[2 * k..].copy_from_slice(factor.as_slice());
-            let (high, low) = constant::div_rem(&constant::rem(&shifted, &square), &root);
+            let (high, low) = constant::div_rem(&constant::rem(&shifted, &whole), &root);
             form[..k].copy_from_slice(constant::resize(&low, k).as_slice());
             form[k..].copy_from_slice(constant::resize(&high, k).as_slice());
         }

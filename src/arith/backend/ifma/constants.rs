@@ -142,7 +142,7 @@ fn in_every_lane(limbs: &Words) -> Words {
 /// Each factor times R^2, reduced, in every lane.
 pub(super) fn combination(modulus: &Modulus, factors: [&SecretLimbs; 2]) -> Words {
     let form = Form::of(&Moduli::from(modulus));
-    let root = SecretLimbs::new(modulus.root_limbs().expect("residues are combined modulo squares").to_vec());
+    let root = SecretLimbs::new(modulus.root_limbs().unwrap_or(modulus.limbs()).to_vec());
     let whole = SecretLimbs::new(modulus.limbs().to_vec());
     let radix_squared = radix_power(2, form);
     let mut limbs = Words::secret(2 * form.width());
