@@ -33,6 +33,41 @@ pub(crate) fn random_prime(bits: u32, rng: &mut SecureRng) -> SecretLimbs {
     }
 }
 
+/// A random prime p of exactly `bits` bits, its two highest bits set, such that p - 1 = 2 `factor` a for an odd a
+/// without a prime factor below [`TRIAL_DIVISION_BOUND`]: for an odd factor p is 3 modulo 4. The length of the factor is public.
+///
+/// # Panics
+/// If the top limb of the factor is zero.
+pub(crate) fn random_prime_with_factor(bits: u32, factor: &SecretLimbs, rng: &mut SecureRng) -> SecretLimbs {
+    let len = bits.div_ceil(64) as usize;
+    let top = |number: &SecretLimbs, bit: u32| number.as_slice()[(bit / 64) as usize] >> (bit % 64) & 1 == 1;
+    loop {
+        // (a random number of the length) / (2 factor), made odd: p lies within 2 factor of the number.
+        let mut draft = rng.bits(bits);
+        for bit in [bits - 2, bits - 1] {
+            draft.as_mut_slice()[(bit / 64) as usize] |= 1 << (bit % 64);
+        }
+        let (quotient, _) = constant::div_rem(&constant::shr1(&draft), factor);
+        let mut cofactor = constant::resize(&quotient, len);
+        cofactor.as_mut_slice()[0] |= 1;
+        let half = constant::mul(&cofactor, factor);
+        let mut candidate = constant::add(&half, &half);
+        candidate.as_mut_slice()[0] |= 1;
+        if constant::bits_above(&candidate, bits).into() {
+            continue;
+        }
+        let candidate = constant::resize(&candidate, len);
+        if has_no_small_divisor(&cofactor)
+            && top(&candidate, bits - 1)
+            && top(&candidate, bits - 2)
+            && has_no_small_divisor(&candidate)
+            && is_probably_prime(&candidate, bits, rng)
+        {
+            return candidate;
+        }
+    }
+}
+
 /// |p - q| > 2^(bits - 100): in the ring modulo m = 2^(64 limbs) - 1 the difference d is neither close to 0 nor to m.
 pub(crate) fn are_apart(p: &SecretLimbs, q: &SecretLimbs, bits: u32) -> Choice {
     let gap_bit = bits - TOP_BITS_APART;
@@ -122,6 +157,23 @@ mod tests {
             assert!(prime.get_bit(bits - 2));
             assert_eq!(prime.mod_u(4), 3);
             assert_ne!(prime.is_probably_prime(30), IsPrime::No);
+        }
+    }
+
+    #[test]
+    fn a_prime_with_a_factor_has_it_and_its_length() {
+        let mut rng = SecureRng::from_os();
+        for (bits, factor_bits) in [(512, 160), (513, 161), (576, 192)] {
+            let factor = random_prime(factor_bits, &mut rng);
+            let prime = random_prime_with_factor(bits, &factor, &mut rng).to_integer();
+            assert_eq!(prime.significant_bits(), bits);
+            assert!(prime.get_bit(bits - 2));
+            assert_eq!(prime.mod_u(4), 3);
+            assert_ne!(prime.is_probably_prime(30), IsPrime::No);
+            let order = Integer::from(&*prime - 1u32);
+            assert!(order.is_divisible(&factor.to_integer()));
+            let rest = order / &*factor.to_integer() / 2u32;
+            assert!(odd_primes_below(TRIAL_DIVISION_BOUND).iter().all(|divisor| !rest.is_divisible_u(*divisor as u32)));
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! A divisor or modulus is public in its length, so its top limb must not be zero.
 
+use std::cmp::Ordering;
+
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, CtOption};
 
 use super::mpn;
@@ -130,6 +132,17 @@ pub fn eq(a: &SecretLimbs, b: &SecretLimbs) -> Choice {
 pub fn lt(a: &SecretLimbs, b: &SecretLimbs) -> Choice {
     let width = a.len().max(b.len()).max(1);
     mpn::cnd_sub(yes(), resize(a, width).as_mut_slice(), resize(b, width).as_slice())
+}
+
+/// Whether a is 2^`bits` or more.
+pub fn bits_above(a: &SecretLimbs, bits: u32) -> Choice {
+    let (limb, shift) = ((bits / 64) as usize, bits % 64);
+    let high = a.as_slice().iter().enumerate().fold(0, |seen, (index, word)| match index.cmp(&limb) {
+        Ordering::Less => seen,
+        Ordering::Equal => seen | word >> shift,
+        Ordering::Greater => seen | word,
+    });
+    !high.ct_eq(&0)
 }
 
 /// a - small, modulo 2^(64 * width).
