@@ -48,10 +48,14 @@ pub enum Kind {
     MaskKey = 7,
     /// A batch's ciphertexts that a server uses in every epoch.
     StaticBatch = 8,
+    /// A public key of the comparison's cryptosystem.
+    DgkPublicKey = 9,
+    /// A private key of the comparison's cryptosystem.
+    DgkSecretKey = 10,
 }
 
 impl Kind {
-    const ALL: [Kind; 8] = [
+    const ALL: [Kind; 10] = [
         Kind::PublicKey,
         Kind::SecretKey,
         Kind::Data,
@@ -60,6 +64,8 @@ impl Kind {
         Kind::Curve,
         Kind::MaskKey,
         Kind::StaticBatch,
+        Kind::DgkPublicKey,
+        Kind::DgkSecretKey,
     ];
 
     /// What the file at `path` says it holds; none for a file that smlp did not write. Nothing else of it is checked.
@@ -96,11 +102,13 @@ impl Kind {
             Kind::Curve => "encrypted loss curve",
             Kind::MaskKey => "mask key",
             Kind::StaticBatch => "static ciphertexts of a batch",
+            Kind::DgkPublicKey => "comparison public key",
+            Kind::DgkSecretKey => "comparison private key",
         }
     }
 
     fn is_secret(self) -> bool {
-        matches!(self, Kind::SecretKey | Kind::MaskKey)
+        matches!(self, Kind::SecretKey | Kind::MaskKey | Kind::DgkSecretKey)
     }
 }
 
@@ -140,6 +148,12 @@ impl fmt::Debug for Container {
 impl Container {
     /// Length of the digest that ends a file.
     pub const DIGEST_BYTES: usize = 32;
+
+    /// A file that holds a key and no tensor.
+    pub fn of_key(kind: Kind, key_id: [u8; KEY_ID_BYTES], payload: Vec<u8>) -> Container {
+        let payload = Zeroizing::new(payload);
+        Container { kind, key_id, shape: vec![], fraction_bits: 0, slots: SlotField::default(), payload }
+    }
 
     /// The whole file as bytes.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::arith::EngineError;
 use crate::codec::CodecError;
 use crate::data::DataError;
+use crate::dgk::DgkError;
 use crate::fixed::FixedError;
 use crate::measure::MeasureError;
 use crate::mlp::MlpError;
@@ -51,6 +52,9 @@ pub enum Error {
     /// A key or a ciphertext was refused.
     #[error(transparent)]
     Paillier(#[from] PaillierError),
+    /// A key or a ciphertext of the comparison was refused.
+    #[error(transparent)]
+    Dgk(#[from] DgkError),
     /// A secure operation noticed a peer that does not follow the protocol, or a configuration that cannot be run.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
@@ -104,6 +108,7 @@ impl Error {
             Error::File { .. } | Error::Container { .. } | Error::Data(_) | Error::Fixed(_) => 3,
             Error::Mlp(error) => error.exit_code(),
             Error::Paillier(error) => error.exit_code(),
+            Error::Dgk(error) => error.exit_code(),
             Error::Protocol(error) => error.exit_code(),
             Error::Net(error) => error.exit_code(),
             Error::Measure(error) => error.exit_code(),

@@ -33,6 +33,7 @@
 //! | [`data`] | CSV files, built-in data sets, split, scaling |
 //! | [`mlp`] | shapes, bounds, batches, float baseline and integer twin; nothing of cryptography |
 //! | [`paillier`] | keys, ciphertexts, admission rules, the pool of randomisers, packing |
+//! | [`dgk`] | the small cryptosystem of the comparison that leaks nothing |
 //! | [`net`] | framed, counted bytes between two parties; nothing of messages |
 //! | [`protocol`] | handshake, schedule, bounds and the secure operations, both roles side by side |
 //! | [`train`] | runs a whole job in one process: both servers and the user |
@@ -44,6 +45,7 @@ pub mod arith;
 pub mod codec;
 pub mod container;
 pub mod data;
+pub mod dgk;
 pub mod error;
 pub mod fixed;
 pub mod mask;

@@ -33,8 +33,8 @@ pub(crate) fn random_prime(bits: u32, rng: &mut SecureRng) -> SecretLimbs {
     }
 }
 
-/// A random prime p of exactly `bits` bits, its two highest bits set, such that p - 1 = 2 `factor` a for an odd a: for an
-/// odd factor p is 3 modulo 4. The length of the factor is public.
+/// A random prime p of exactly `bits` bits, its two highest bits set, such that p - 1 = 2 `factor` a for an odd a
+/// without a prime factor below [`TRIAL_DIVISION_BOUND`]: for an odd factor p is 3 modulo 4. The length of the factor is public.
 ///
 /// # Panics
 /// If the top limb of the factor is zero.
@@ -57,7 +57,8 @@ pub(crate) fn random_prime_with_factor(bits: u32, factor: &SecretLimbs, rng: &mu
             continue;
         }
         let candidate = constant::resize(&candidate, len);
-        if top(&candidate, bits - 1)
+        if has_no_small_divisor(&cofactor)
+            && top(&candidate, bits - 1)
             && top(&candidate, bits - 2)
             && has_no_small_divisor(&candidate)
             && is_probably_prime(&candidate, bits, rng)
@@ -169,7 +170,10 @@ mod tests {
             assert!(prime.get_bit(bits - 2));
             assert_eq!(prime.mod_u(4), 3);
             assert_ne!(prime.is_probably_prime(30), IsPrime::No);
-            assert!(Integer::from(&*prime - 1u32).is_divisible(&factor.to_integer()));
+            let order = Integer::from(&*prime - 1u32);
+            assert!(order.is_divisible(&factor.to_integer()));
+            let rest = order / &*factor.to_integer() / 2u32;
+            assert!(odd_primes_below(TRIAL_DIVISION_BOUND).iter().all(|divisor| !rest.is_divisible_u(*divisor as u32)));
         }
     }
 

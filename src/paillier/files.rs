@@ -262,8 +262,7 @@ fn elements(kind: Kind, shape: &[u64]) -> Option<u64> {
 }
 
 fn key_container(kind: Kind, id: KeyId, writer: Writer) -> Container {
-    let payload = Zeroizing::new(writer.finish());
-    Container { kind, key_id: id.to_bytes(), shape: vec![], fraction_bits: 0, slots: SlotField::default(), payload }
+    Container::of_key(kind, id.to_bytes(), writer.finish())
 }
 
 /// The low `len` bytes of a number that has no more.

@@ -22,7 +22,12 @@ impl KeyId {
         let mut writer = Writer::new();
         writer.raw(b"smlp paillier public key").u32(form.code()).u32(n.significant_bits());
         writer.integer(n, width).integer(h, 2 * width);
-        let digest = Sha256::digest(writer.as_slice());
+        KeyId::hashed(&writer)
+    }
+
+    /// The first bytes of the SHA-256 of `fields`, which begin with a tag that no other kind of key has.
+    pub(crate) fn hashed(fields: &Writer) -> Self {
+        let digest = Sha256::digest(fields.as_slice());
         let mut id = [0; KEY_ID_BYTES];
         id.copy_from_slice(&digest[..KEY_ID_BYTES]);
         KeyId(id)

@@ -1,0 +1,42 @@
+//! The cryptosystem of Damgard, Geisler and Kroigaard: small plaintexts, cheap encryption of bits, and a test for zero
+//! that is one short power. The comparison that leaks nothing (protocol.md, section 5) is made of it.
+//!
+//! "Homomorphic encryption and secure comparison", Int. J. Applied Cryptography 1(1), 2008, with "A correction to
+//! 'efficient and secure comparison for on-line auctions'", Int. J. Applied Cryptography 1(4), 2009. n = p q where
+//!
+//! ```text
+//! p - 1 = 2 u v_p p',  q - 1 = 2 u v_q q',  gcd(p - 1, q - 1) = 2 u
+//! g of order u v_p modulo p and u v_q modulo q,  h of order v_p modulo p and v_q modulo q
+//! E(m; r) = g^m h^r mod n  for m in Z_u
+//! m = 0 in Z_u  if and only if  c^v_p = 1 mod p
+//! ```
+//!
+//! u is a small prime, v_p and v_q are primes of t bits. The security rests on n (t is twice its strength in bits, since
+//! v_p is found in the square root of its size by collisions: Coron, Joux, Mandal, Naccache, Tibouchi, "Cryptanalysis of
+//! the RSA subgroup assumption from TCC 2005", PKC 2011) and on the assumption that random powers of h cannot be told
+//! from random powers of g.
+//!
+//! One server owns a key, encrypts bits ([`SecretKey::encrypt_bits_many`]) and tests for zero
+//! ([`SecretKey::is_zero_many`]); the other computes on [`Ciphertexts`] and hides what it did
+//! ([`PublicKey::blind_many`]).
+
+mod admit;
+mod ciphertext;
+mod error;
+mod files;
+mod keygen;
+mod operations;
+mod parameters;
+mod public_key;
+mod secret_key;
+#[cfg(test)]
+mod test_support;
+#[cfg(test)]
+mod tests;
+
+pub use admit::AdmissionRule;
+pub use ciphertext::Ciphertexts;
+pub use error::DgkError;
+pub use parameters::{KEY_BITS, MAX_COMPARED_BITS, Parameters};
+pub use public_key::PublicKey;
+pub use secret_key::SecretKey;

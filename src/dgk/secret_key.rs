@@ -1,0 +1,207 @@
+//! The private key: the test for zero, decryption, and encryption by the owner through p and q.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use rug::Integer;
+use rug::integer::Order;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use super::admit;
+use super::ciphertext::Ciphertexts;
+use super::error::DgkError;
+use super::keygen::{self, Draft};
+use super::parameters::Parameters;
+use super::public_key::PublicKey;
+use crate::arith::{Batch, Engine, Exponents, PlainCrt, PowerTable, constant};
+use crate::rng::SecureRng;
+use crate::secret::SecretLimbs;
+
+/// A private key. Cloning shares it; the last clone wipes it.
+#[derive(Clone)]
+pub struct SecretKey(Arc<Inner>);
+
+struct Inner {
+    public: PublicKey,
+    p: SecretLimbs,
+    q: SecretLimbs,
+    v_p: SecretLimbs,
+    v_q: SecretLimbs,
+    crt: PlainCrt,
+    /// h modulo p and modulo q, for encryption.
+    h_powers: (PowerTable, PowerTable),
+    /// g^(v_p m) mod p for every plaintext m.
+    opened: OnceLock<Vec<SecretLimbs>>,
+}
+
+impl SecretKey {
+    /// A new key. Timing class: `constant`, see `dgk/keygen.rs`.
+    ///
+    /// # Errors
+    /// If the engine fails.
+    pub fn generate(engine: &Engine, parameters: Parameters, rng: &mut SecureRng) -> Result<SecretKey, DgkError> {
+        let draft = keygen::draw(engine, parameters, rng);
+        SecretKey::assemble(parameters, draft)
+    }
+
+    /// The key of a draft that was made here or has been admitted.
+    pub(super) fn assemble(parameters: Parameters, draft: Draft) -> Result<SecretKey, DgkError> {
+        let Draft { p, q, v_p, v_q, g, h } = draft;
+        let crt = PlainCrt::new(&p, &q)?;
+        let base = SecretLimbs::new(h.to_digits(Order::Lsf));
+        let powers = |modulus, prime: &SecretLimbs| PowerTable::new(modulus, constant::rem(&base, prime).to_integer());
+        let h_powers = (powers(crt.moduli().0, &p), powers(crt.moduli().1, &q));
+        let public = PublicKey::from_parts(parameters, crt.product_modulus().value(), g, h);
+        let opened = OnceLock::new();
+        Ok(SecretKey(Arc::new(Inner { public, p, q, v_p, v_q, crt, h_powers, opened })))
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.0.public
+    }
+
+    /// Fresh ciphertexts of plaintexts in [0, u): g^m h^r, h^r exactly uniform, through tables modulo p and q whose
+    /// exponents are uniform modulo v_p and v_q. Timing class: `constant` in the plaintexts and in the key,
+    /// `fixed_sequence` in r.
+    ///
+    /// # Errors
+    /// If a plaintext is not below u or the engine fails.
+    pub fn encrypt_many(
+        &self,
+        engine: &Engine,
+        plaintexts: &[u64],
+        rng: &mut SecureRng,
+    ) -> Result<Ciphertexts, DgkError> {
+        let public = self.public_key();
+        let encoded = public.encode_many(engine, plaintexts)?;
+        public.multiply(engine, &encoded, &self.randomizers(engine, plaintexts.len(), rng)?)
+    }
+
+    /// [`SecretKey::encrypt_many`] for bits, with a masked selection in place of the table of g.
+    ///
+    /// # Errors
+    /// If the engine fails.
+    pub fn encrypt_bits_many(
+        &self,
+        engine: &Engine,
+        bits: &[Choice],
+        rng: &mut SecureRng,
+    ) -> Result<Ciphertexts, DgkError> {
+        let public = self.public_key();
+        let encoded = public.encode_bits_many(engine, bits)?;
+        public.multiply(engine, &encoded, &self.randomizers(engine, bits.len(), rng)?)
+    }
+
+    /// `count` numbers h^r, exactly uniform in the group of h. Timing class: `fixed_sequence` in r, `constant` in the key.
+    ///
+    /// # Errors
+    /// If the engine fails.
+    pub fn randomizers(&self, engine: &Engine, count: usize, rng: &mut SecureRng) -> Result<Batch, DgkError> {
+        let Inner { v_p, v_q, crt, h_powers, .. } = &*self.0;
+        let bits = self.parameters().order_bits;
+        let at_p = h_powers.0.power(engine, &exponents_below(v_p, bits, count, rng))?;
+        let at_q = h_powers.1.power(engine, &exponents_below(v_q, bits, count, rng))?;
+        Ok(crt.join(engine, &at_p, &at_q)?)
+    }
+
+    /// Builds the tables of [`SecretKey::encrypt_many`] now, not when it is first called.
+    ///
+    /// # Errors
+    /// If the engine fails.
+    pub fn prepare_encryption(&self, engine: &Engine) -> Result<(), DgkError> {
+        let bits = self.parameters().order_bits;
+        self.0.h_powers.0.prepare(engine, bits)?;
+        Ok(self.0.h_powers.1.prepare(engine, bits)?)
+    }
+
+    /// For each ciphertext whether its plaintext is 0: c^v_p = 1 mod p. Timing class: `constant` in key and plaintexts.
+    ///
+    /// # Errors
+    /// If the ciphertexts are under another key or the engine fails.
+    pub fn is_zero_many(&self, engine: &Engine, ciphertexts: &Ciphertexts) -> Result<Vec<Choice>, DgkError> {
+        let (powers, width) = self.powers(engine, ciphertexts)?;
+        let is_one = |power: &[u64]| {
+            let above = power[1..].iter().fold(0, |seen, limb| seen | limb);
+            (above | (power[0] ^ 1)).ct_eq(&0)
+        };
+        Ok(powers.as_slice().chunks_exact(width).map(is_one).collect())
+    }
+
+    /// The plaintexts, each found among all u powers g^(v_p m) mod p: for tests and second opinions, the comparison needs
+    /// [`SecretKey::is_zero_many`] only. Timing class: `constant` in key and plaintexts.
+    ///
+    /// # Errors
+    /// If the ciphertexts are under another key, one is not in the group of g and h, or the engine fails.
+    pub fn decrypt_many(&self, engine: &Engine, ciphertexts: &Ciphertexts) -> Result<Zeroizing<Vec<u64>>, DgkError> {
+        let (powers, width) = self.powers(engine, ciphertexts)?;
+        let mut plaintexts = Zeroizing::new(vec![0; ciphertexts.len()]);
+        for ((index, plaintext), power) in plaintexts.iter_mut().enumerate().zip(powers.as_slice().chunks_exact(width))
+        {
+            let mut found = Choice::from(0);
+            for (m, opened) in (0..).zip(self.opened()) {
+                let is_same = opened.as_slice().ct_eq(power);
+                plaintext.conditional_assign(&m, is_same);
+                found |= is_same;
+            }
+            if !bool::from(found) {
+                return Err(DgkError::NoPlaintext { index });
+            }
+        }
+        Ok(plaintexts)
+    }
+
+    /// p, q, v_p and v_q. For known answers only.
+    #[doc(hidden)]
+    pub fn secrets_for_tests(&self) -> [&SecretLimbs; 4] {
+        let Inner { p, q, v_p, v_q, .. } = &*self.0;
+        [p, q, v_p, v_q]
+    }
+
+    pub(super) fn secrets(&self) -> admit::Secrets<'_> {
+        let Inner { p, q, v_p, v_q, .. } = &*self.0;
+        admit::Secrets { p, q, v_p, v_q }
+    }
+
+    fn parameters(&self) -> Parameters {
+        self.public_key().parameters()
+    }
+
+    /// c^v_p mod p for each ciphertext, and the width of these numbers in limbs.
+    fn powers(&self, engine: &Engine, ciphertexts: &Ciphertexts) -> Result<(SecretLimbs, usize), DgkError> {
+        let Inner { public, p, v_p, crt, .. } = &*self.0;
+        admit::same_key(public.id(), ciphertexts.key().id())?;
+        let residues = crt.modulo_p(engine, ciphertexts.batch())?;
+        let order = Exponents::long_lived(vec![v_p.clone()], self.parameters().order_bits);
+        Ok((engine.store_limbs(&engine.power(&residues, &order)?), p.len()))
+    }
+
+    fn opened(&self) -> &[SecretLimbs] {
+        self.0.opened.get_or_init(|| {
+            let Inner { public, p, v_p, .. } = &*self.0;
+            let g = constant::rem(&SecretLimbs::new(public.g().to_digits(Order::Lsf)), p);
+            let step = constant::pow_mod(&g, v_p, self.parameters().order_bits, p);
+            let one = SecretLimbs::from_integer(&Integer::from(1), p.len());
+            let next = |power: &SecretLimbs| Some(constant::mul_mod(power, &step, p));
+            std::iter::successors(Some(one), next).take(self.parameters().plaintext_modulus as usize).collect()
+        })
+    }
+}
+
+/// `count` exponents uniform in [0, order), each for one use; the number of draws says nothing about them.
+fn exponents_below(order: &SecretLimbs, bits: u32, count: usize, rng: &mut SecureRng) -> Exponents {
+    let exponent = |_| loop {
+        let candidate = rng.bits(bits);
+        if constant::lt(&candidate, order).into() {
+            return candidate;
+        }
+    };
+    Exponents::single_use((0..count).map(exponent).collect(), bits)
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretKey({})", self.public_key().id())
+    }
+}
