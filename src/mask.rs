@@ -18,7 +18,7 @@ use crate::codec::{CodecError, Reader};
 use crate::container::{Container, KEY_ID_BYTES, Kind, SlotField};
 use crate::error::Error;
 use crate::rng::{SecureRng, standard_normal};
-use crate::secret::SecretInteger;
+use crate::secret::{SecretInteger, SecretLimbs};
 
 /// Part of a training step or of a classification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -219,11 +219,28 @@ impl MaskStream {
 
     /// Uniform in [0, 2^bits).
     pub fn integer(&mut self, bits: u32) -> SecretInteger {
-        let mut limbs = vec![0u64; bits.div_ceil(64) as usize];
-        self.0.fill_bytes(bytemuck::cast_slice_mut(&mut limbs));
-        let value = Integer::from_digits(&limbs, Order::Lsf).keep_bits(bits);
-        limbs.zeroize();
-        SecretInteger::new(value)
+        SecretInteger::new(self.uniform(bits))
+    }
+
+    /// A mask of a value v, |v| < 2^`value_bits`: uniform in [2^value_bits, 2^value_bits + 2^span_bits).
+    pub fn mask(&mut self, value_bits: u32, span_bits: u32) -> SecretInteger {
+        let mut mask = self.uniform(span_bits);
+        mask += Integer::from(1) << value_bits;
+        SecretInteger::new(mask)
+    }
+
+    fn uniform(&mut self, bits: u32) -> Integer {
+        let mut limbs = SecretLimbs::zero(bits.div_ceil(64) as usize);
+        self.0.fill_bytes(bytemuck::cast_slice_mut(limbs.as_mut_slice()));
+        if !bits.is_multiple_of(64)
+            && let Some(top) = limbs.as_mut_slice().last_mut()
+        {
+            *top &= (1 << (bits % 64)) - 1;
+        }
+        // A limb more than the number has: a carry of what is added to it must not move the mask and leave a copy behind.
+        let mut value = Integer::with_capacity(64 * (limbs.len() + 1));
+        value.assign_digits(limbs.as_slice(), Order::Lsf);
+        value
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use rug::Integer;
 use rug::integer::Order;
 use subtle::{Choice, ConditionallySelectable};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A non-negative number of fixed width: 64-bit limbs, least significant first, wiped on drop.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
@@ -151,12 +151,36 @@ impl fmt::Debug for SecretIntegers {
 pub fn select(choice: Choice, on_zero: &Integer, on_one: &Integer, bits: u32) -> Integer {
     let offset = Integer::from(1) << bits;
     let width = (bits + 1).div_ceil(u64::BITS) as usize;
-    let raised = |value: &Integer| SecretLimbs::from_integer(&SecretInteger(Integer::from(value + &offset)), width);
-    let (mut chosen, on_one) = (raised(on_zero), raised(on_one));
-    for (limb, other) in chosen.0.iter_mut().zip(&on_one.0) {
+    // Most values are short: their limbs need no allocation of their own.
+    let mut buffers = Zeroizing::new([[0u64; 4]; 2]);
+    if width <= buffers[0].len() {
+        let [chosen, other] = &mut *buffers;
+        select_limbs(choice, (on_zero, on_one), &offset, (&mut chosen[..width], &mut other[..width]))
+    } else {
+        let (mut chosen, mut other) = (SecretLimbs::zero(width), SecretLimbs::zero(width));
+        select_limbs(choice, (on_zero, on_one), &offset, (&mut chosen.0, &mut other.0))
+    }
+}
+
+/// [`select`] in the buffers of the raised values, all of one width.
+fn select_limbs(
+    choice: Choice,
+    (on_zero, on_one): (&Integer, &Integer),
+    offset: &Integer,
+    (chosen, other): (&mut [u64], &mut [u64]),
+) -> Integer {
+    for (value, limbs) in [(on_zero, &mut *chosen), (on_one, &mut *other)] {
+        let raised = SecretInteger(Integer::from(value + offset));
+        assert!(
+            !raised.is_negative() && raised.significant_digits::<u64>() <= limbs.len(),
+            "a selected value is too long"
+        );
+        raised.write_digits(limbs, Order::Lsf);
+    }
+    for (limb, other) in chosen.iter_mut().zip(&*other) {
         limb.conditional_assign(other, choice);
     }
-    Integer::from_digits(&chosen.0, Order::Lsf) - offset
+    Integer::from_digits(chosen, Order::Lsf) - offset
 }
 
 /// Bit `index` of a value in [0, 2^`bits`), read from limbs of a fixed width.
@@ -177,7 +201,11 @@ pub fn wipe(value: &mut Integer) {
     if limbs == 0 {
         return;
     }
-    value.assign_digits(&vec![u64::MAX; limbs], Order::Lsf);
+    const ONES: [u64; 64] = [u64::MAX; 64];
+    match ONES.get(..limbs) {
+        Some(ones) => value.assign_digits(ones, Order::Lsf),
+        None => value.assign_digits(&vec![u64::MAX; limbs], Order::Lsf),
+    }
     *value *= 0;
 }
 
@@ -195,12 +223,14 @@ mod tests {
 
     #[test]
     fn wipe_clears_the_whole_allocation() {
-        let mut value = Integer::from(Integer::u_pow_u(2, 1000)) - 1u32;
-        let capacity = value.capacity();
-        value >>= 900;
-        wipe(&mut value);
-        assert_eq!(value, 0);
-        assert_eq!(value.capacity(), capacity, "the allocation was replaced, not overwritten");
+        for bits in [1, 64, 1000, 4096, 4097, 9000] {
+            let mut value = Integer::from(Integer::u_pow_u(2, bits)) - 1u32;
+            let capacity = value.capacity();
+            value >>= bits - bits / 10;
+            wipe(&mut value);
+            assert_eq!(value, 0);
+            assert_eq!(value.capacity(), capacity, "the allocation was replaced, not overwritten");
+        }
     }
 
     #[test]
@@ -211,6 +241,17 @@ mod tests {
             assert_eq!(select(Choice::from(0), on_zero, on_one, 70), *on_zero);
             assert_eq!(select(Choice::from(1), on_zero, on_one, 70), *on_one);
         }
+        for bits in [1u32, 62, 63, 64, 255, 256, 400] {
+            let one = Integer::from(1) << (bits - 1);
+            for (on_zero, on_one) in [(one.clone(), Integer::from(-&one)), (Integer::from(-&one), Integer::new())] {
+                assert_eq!(select(Choice::from(0), &on_zero, &on_one, bits), on_zero);
+                assert_eq!(select(Choice::from(1), &on_zero, &on_one, bits), on_one);
+            }
+        }
+        assert!(
+            std::panic::catch_unwind(|| select(Choice::from(0), &(Integer::from(1) << 64u32), &Integer::new(), 63))
+                .is_err()
+        );
         for index in [0, 63, 64, 69] {
             assert!(bool::from(bit(&largest, index, 71)));
             assert!(!bool::from(bit(&(largest.clone() - (Integer::from(1) << index)), index, 71)));

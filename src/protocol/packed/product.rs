@@ -125,7 +125,7 @@ fn powers(side: &mut Side, widths: &ProductWidths, left: &Share, right: &PackedR
 
 /// A X of the own shares, and what raised exponents add to it: 2^S(A) times the column sums, the same for every row.
 fn with_raised(side: &Side, widths: &ProductWidths, left: &Share, right: &Share) -> Share {
-    let columns = right.transposed().row_sums();
+    let columns = right.column_sums();
     let raised = |i: usize| Integer::from(&columns.values()[i % right.columns()] << widths.left_share);
     left.product(&side.engine, right).map(|i, product| product + raised(i))
 }

@@ -102,6 +102,12 @@ impl Share {
         Share::new(self.rows, 1, (0..self.rows).map(|row| self.row(row).iter().sum::<Integer>()).collect())
     }
 
+    /// The sum of the rows: \[1\]\[columns\].
+    pub fn column_sums(&self) -> Share {
+        let sum = |column: usize| (0..self.rows).map(|row| &self.row(row)[column]).sum::<Integer>();
+        Share::new(1, self.columns, (0..self.columns).map(sum).collect())
+    }
+
     /// The matrix product, rows spread over the engine's threads.
     pub fn product(&self, engine: &Engine, right: &Share) -> Share {
         assert_eq!(self.columns, right.rows, "inner dimensions");
@@ -146,6 +152,7 @@ mod tests {
         assert_eq!(product.values(), [22, 64, 7, -90]);
         assert_eq!(product.transposed().values(), [22, 7, 64, -90]);
         assert_eq!(left.row_sums().values(), [2, 3]);
+        assert_eq!(left.column_sums().values(), [5, 3, -3]);
         assert_eq!(left.divided(4).values(), [0, -1, 0, 1, 1, -2]);
         assert_eq!(left.plus_column(&share(2, 1, &[10, 20])).values(), [11, 8, 13, 24, 25, 14]);
         assert_eq!(left.minus(&left.negated()).values(), [2, -4, 6, 8, 10, -12]);

@@ -91,8 +91,7 @@ impl Side {
         let span_bits = value_bits + self.widths.sigma();
         #[cfg(test)]
         let span_bits = self.witness.span_bits(place, span_bits);
-        let low = Integer::from(1) << value_bits;
-        let mask = |element: usize| Integer::from(&*masks.element(element as u64).integer(span_bits) + &low);
+        let mask = |element: usize| masks.element(element as u64).mask(value_bits, span_bits);
         let element = |i: usize| match order {
             MaskOrder::AsItLies => i,
             MaskOrder::Transposed => i % columns * rows + i / columns,
