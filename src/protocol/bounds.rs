@@ -12,11 +12,14 @@
 
 use rug::Integer;
 
+use crate::dgk::Parameters;
 use crate::mask::Phase;
 use crate::mlp::{BoundName, TrainingPlan};
 
 use super::ProtocolError;
+use super::config::{Comparison, JobConfig};
 use super::element::FACTOR_BITS;
+use super::leak_free::{self, Compared};
 
 /// Longest value plus sigma that a mask by position supports; see [`crate::mask::Masks::short`].
 const MAX_MASK_SPAN_BITS: u32 = 126;
@@ -73,6 +76,23 @@ impl Bounds {
             Phase::Forward | Phase::Backward => self.plan.bounds.products,
             Phase::Gradient | Phase::BiasGradient => self.plan.bounds.gradients,
             _ => unreachable!("{phase:?} divides nothing"),
+        }
+    }
+
+    /// How a value is compared of which P2 has the masked form and P1 the mask.
+    pub(super) fn compared(&self) -> Compared {
+        let bits = self.compared_bits();
+        Compared { bits, share_bits: bits + self.sigma() + 1 }
+    }
+
+    /// What the key of the comparison must be made for in the element-wise protocol, where the job has one.
+    ///
+    /// # Errors
+    /// If values are too long to be compared.
+    pub fn comparison_parameters(&self, config: &JobConfig) -> Result<Option<Parameters>, ProtocolError> {
+        match config.comparison {
+            Comparison::Blinded => Ok(None),
+            Comparison::Dgk => leak_free::parameters(config.key_bits, self.compared_bits()).map(Some),
         }
     }
 

@@ -28,6 +28,18 @@ pub enum Protocol {
 pub enum Comparison {
     /// The paper's: P2 sees a noisy magnitude.
     Blinded,
+    /// Bit by bit under a key of its own: neither server learns anything.
+    Dgk,
+}
+
+impl Protocol {
+    /// The comparison that a job has if nobody asks for another: the paper's protocol has the paper's.
+    pub fn comparison(self) -> Comparison {
+        match self {
+            Protocol::Element => Comparison::Blinded,
+            Protocol::Packed => Comparison::Dgk,
+        }
+    }
 }
 
 /// Names a user writes and reads.
@@ -53,7 +65,7 @@ macro_rules! named {
 }
 
 named!(Protocol { Element => "element", Packed => "packed" });
-named!(Comparison { Blinded => "blinded" });
+named!(Comparison { Blinded => "blinded", Dgk => "dgk" });
 
 /// A key that may receive results, and which; fixed when the data are submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

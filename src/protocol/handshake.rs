@@ -1,13 +1,14 @@
 //! Both sides prove that they mean the same job before anything else travels.
 //!
 //! Each sends `version u16 | nonce 32 bytes | id of P2's key | digest of the configuration`, P1 first. Where the protocol
-//! gives P1 a pair of its own, its public key follows. The hash of all messages names the session and binds the servers'
-//! masks to it.
+//! gives P1 a pair of its own, its public key follows; where comparisons have a key of their own, P2's public half of it
+//! follows. The hash of all messages names the session and binds the servers' masks to it.
 
 use sha2::{Digest, Sha256};
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::container::KEY_ID_BYTES;
+use crate::dgk::{self, Parameters};
 use crate::error::Error;
 use crate::net::{Channel, SESSION_BYTES};
 use crate::paillier::{KeyId, MAX_KEY_BITS, PublicKey};
@@ -32,55 +33,90 @@ pub enum Role {
     Key,
 }
 
-/// Runs the handshake and enters the session that it names.
-///
-/// # Errors
-/// [`ProtocolError::Disagreement`] if version, key or configuration differ.
-pub fn shake_hands(channel: &mut Channel, role: Role, config: &JobConfig, key: KeyId) -> Result<[u8; 32], Error> {
-    let hellos = exchange_hellos(channel, role, config, key)?;
-    Ok(enter_session(channel, hellos))
+/// What P1 knows when hands are shaken.
+pub struct CloudSession {
+    /// The hash of the handshake.
+    pub transcript: [u8; 32],
+    /// P2's key of the comparison, admitted, where the job has one.
+    pub comparison: Option<dgk::PublicKey>,
 }
 
-/// P1's handshake where it has a key pair of its own: P2 learns the public half.
+/// What P2 knows when hands are shaken.
+pub struct KeySession {
+    /// The hash of the handshake.
+    pub transcript: [u8; 32],
+    /// P1's own key, admitted, where the job gives it one.
+    pub cloud_key: Option<PublicKey>,
+}
+
+/// P1's handshake; `own` is its own public key, where the protocol gives it a pair. `comparison` is what P2's key of the
+/// comparison must be made for, where the job has one.
 ///
 /// # Errors
-/// As [`shake_hands`].
-pub fn shake_hands_with_own_key(
+/// [`ProtocolError::Disagreement`] if version, P2's key or configuration differ, or the comparison's key is not what the job
+/// needs; [`ProtocolError::RefusedComparison`] if that is refused.
+pub fn shake_hands_as_cloud(
     channel: &mut Channel,
     config: &JobConfig,
     key: KeyId,
-    own: &PublicKey,
-) -> Result<[u8; 32], Error> {
-    let hellos = exchange_hellos(channel, Role::Cloud, config, key)?;
-    let own = own.to_bytes();
-    send_handshake(channel, &own)?;
-    Ok(enter_session(channel, hellos.chain_update(own)))
+    own: Option<&PublicKey>,
+    comparison: Option<Parameters>,
+) -> Result<CloudSession, Error> {
+    let mut messages = exchange_hellos(channel, Role::Cloud, config, key)?;
+    if let Some(own) = own {
+        let own = own.to_bytes();
+        send_handshake(channel, &own)?;
+        messages.update(own);
+    }
+    let mut admitted = None;
+    if let Some(parameters) = comparison {
+        let bytes = recv_handshake(channel, MAX_KEY_BYTES)?;
+        let peer = channel.peer();
+        let refused = |source| ProtocolError::RefusedComparison { peer, place: "the handshake".into(), source };
+        let key = dgk::PublicKey::from_bytes(&bytes).map_err(refused)?;
+        if key.parameters() != parameters {
+            return Err(ProtocolError::Disagreement { peer, what: "the key of the comparison" }.into());
+        }
+        messages.update(bytes);
+        admitted = Some(key);
+    }
+    Ok(CloudSession { transcript: enter_session(channel, messages), comparison: admitted })
 }
 
-/// P2's handshake with a P1 that has a key pair of its own: its public half is admitted.
+/// P2's handshake; `expects_key` where P1 has a pair of its own, whose public half is admitted, and `comparison` is the key
+/// of the comparison, where the job has one.
 ///
 /// # Errors
-/// As [`shake_hands`], and if the key is refused or not of the job's length and form.
-pub fn shake_hands_with_cloud_key(
+/// As [`shake_hands_as_cloud`], and if P1's key is refused or not of the job's length and form.
+pub fn shake_hands_as_key_server(
     channel: &mut Channel,
     config: &JobConfig,
     key: KeyId,
-) -> Result<([u8; 32], PublicKey), Error> {
-    let hellos = exchange_hellos(channel, Role::Key, config, key)?;
-    let bytes = recv_handshake(channel, MAX_KEY_BYTES)?;
-    let peer = channel.peer();
-    let cloud_key = PublicKey::from_bytes(&bytes).map_err(|source| ProtocolError::Refused {
-        peer,
-        place: "the handshake".into(),
-        source,
-    })?;
-    if cloud_key.key_bits() != config.key_bits {
-        return Err(ProtocolError::Disagreement { peer, what: "the length of the keys" }.into());
+    expects_key: bool,
+    comparison: Option<&dgk::PublicKey>,
+) -> Result<KeySession, Error> {
+    let mut messages = exchange_hellos(channel, Role::Key, config, key)?;
+    let mut cloud_key = None;
+    if expects_key {
+        let bytes = recv_handshake(channel, MAX_KEY_BYTES)?;
+        let peer = channel.peer();
+        let refused = |source| ProtocolError::Refused { peer, place: "the handshake".into(), source };
+        let key = PublicKey::from_bytes(&bytes).map_err(refused)?;
+        if key.key_bits() != config.key_bits {
+            return Err(ProtocolError::Disagreement { peer, what: "the length of the keys" }.into());
+        }
+        if key.form() != config.key_form {
+            return Err(ProtocolError::Disagreement { peer, what: "the form of the keys" }.into());
+        }
+        messages.update(bytes);
+        cloud_key = Some(key);
     }
-    if cloud_key.form() != config.key_form {
-        return Err(ProtocolError::Disagreement { peer, what: "the form of the keys" }.into());
+    if let Some(comparison) = comparison {
+        let bytes = comparison.to_bytes();
+        send_handshake(channel, &bytes)?;
+        messages.update(bytes);
     }
-    Ok((enter_session(channel, hellos.chain_update(bytes)), cloud_key))
+    Ok(KeySession { transcript: enter_session(channel, messages), cloud_key })
 }
 
 /// The hash of both hellos, the first speaker's first.
@@ -154,8 +190,9 @@ mod tests {
         let (mut cloud_end, mut key_end) = Channel::local_pair();
         let id = |byte| KeyId::from_bytes([byte; KEY_ID_BYTES]);
         std::thread::scope(|scope| {
-            let other = scope.spawn(move || shake_hands(&mut key_end, Role::Key, &key, id(ids[1])));
-            [shake_hands(&mut cloud_end, Role::Cloud, &cloud, id(ids[0])), other.join().unwrap()]
+            let other = scope.spawn(move || shake_hands_as_key_server(&mut key_end, &key, id(ids[1]), false, None));
+            let cloud = shake_hands_as_cloud(&mut cloud_end, &cloud, id(ids[0]), None, None);
+            [cloud.map(|session| session.transcript), other.join().unwrap().map(|session| session.transcript)]
         })
     }
 
@@ -190,9 +227,9 @@ mod tests {
             let id = KeyId::from_bytes([1; KEY_ID_BYTES]);
             let job = || JobConfig { key_bits, key_form, ..test_job("2,3,2", 4) };
             std::thread::scope(|scope| {
-                let other = scope.spawn(move || shake_hands_with_cloud_key(&mut key_end, &job(), id));
-                let cloud = shake_hands_with_own_key(&mut cloud_end, &job(), id, own.public_key()).unwrap();
-                other.join().unwrap().map(|key| (cloud, key))
+                let other = scope.spawn(move || shake_hands_as_key_server(&mut key_end, &job(), id, true, None));
+                let cloud = shake_hands_as_cloud(&mut cloud_end, &job(), id, Some(own.public_key()), None).unwrap();
+                other.join().unwrap().map(|key| (cloud.transcript, (key.transcript, key.cloud_key.unwrap())))
             })
         };
         let (cloud, (key, admitted)) = shake(1024, KeyForm::Full).unwrap();
@@ -204,12 +241,34 @@ mod tests {
     }
 
     #[test]
+    fn the_key_of_the_comparison_arrives_and_one_for_other_values_is_refused() {
+        let engine = Engine::new(&EngineOptions { threads: 1, ..EngineOptions::default() }).unwrap();
+        let made_for = |bits| Parameters::new(1024, bits).unwrap();
+        let own = dgk::SecretKey::generate(&engine, made_for(17), &mut SecureRng::from_os()).unwrap();
+        let shake = |parameters| {
+            let (mut cloud_end, mut key_end) = Channel::local_pair();
+            let id = KeyId::from_bytes([1; KEY_ID_BYTES]);
+            let job = || test_job("2,3,2", 4);
+            std::thread::scope(|scope| {
+                let public = Some(own.public_key());
+                let other = scope.spawn(move || shake_hands_as_key_server(&mut key_end, &job(), id, false, public));
+                let cloud = shake_hands_as_cloud(&mut cloud_end, &job(), id, None, Some(parameters));
+                assert!(other.join().unwrap().is_ok());
+                cloud
+            })
+        };
+        assert_eq!(shake(made_for(17)).unwrap().comparison.as_ref(), Some(own.public_key()));
+        let error = shake(made_for(30)).err().unwrap();
+        assert!(error.to_string().contains("the key of the comparison"), "{error}");
+    }
+
+    #[test]
     fn hostile_bytes_are_refused() {
         for payload in [&b""[..], &[0; HELLO_BYTES - 1], &[7; HELLO_BYTES]] {
             let (mut cloud_end, mut key_end) = Channel::local_pair();
             send_handshake(&mut cloud_end, payload).unwrap();
             let id = KeyId::from_bytes([1; KEY_ID_BYTES]);
-            let error = shake_hands(&mut key_end, Role::Key, &test_job("2,3,2", 4), id).unwrap_err();
+            let error = shake_hands_as_key_server(&mut key_end, &test_job("2,3,2", 4), id, false, None).err().unwrap();
             assert_eq!(error.exit_code(), 4, "{error}");
         }
     }

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::arith::Engine;
 use crate::codec::{Reader, Writer};
 use crate::container::KEY_ID_BYTES;
+use crate::dgk;
 use crate::error::Error;
 use crate::mask::{Phase, Position, Purpose};
 use crate::net::{Channel, Tag};
@@ -71,9 +72,8 @@ pub(crate) fn send_ciphertexts(
     operation: Operation,
     ciphertexts: &Ciphertexts,
 ) -> Result<(), Error> {
-    let mut writer = Writer::with_capacity(payload_bytes(ciphertexts.key(), ciphertexts.len()));
-    writer.raw(&ciphertexts.key().id().to_bytes()).u64(ciphertexts.len() as u64).raw(&ciphertexts.to_bytes(engine));
-    Ok(channel.send(place.tag(operation), writer.as_slice())?)
+    let numbers = ciphertexts.to_bytes(engine);
+    send_numbers(channel, place, operation, ciphertexts.key().id(), (ciphertexts.len(), &numbers))
 }
 
 /// Waits for exactly `count` ciphertexts under `key` and admits them.
@@ -85,29 +85,80 @@ pub(crate) fn recv_ciphertexts(
     key: &PublicKey,
     count: usize,
 ) -> Result<Ciphertexts, Error> {
-    let payload = channel.recv(place.tag(operation), payload_bytes(key, count))?;
+    let peer = channel.peer();
+    let refused = |source| ProtocolError::Refused { peer, place: place.to_string(), source };
+    let bytes = recv_numbers(channel, place, operation, key.id(), (count, key.ciphertext_len_bytes()))?;
+    Ok(Ciphertexts::from_bytes(engine, key, &bytes).map_err(refused)?)
+}
+
+/// Sends ciphertexts of the comparison.
+pub(crate) fn send_compared(
+    channel: &mut Channel,
+    engine: &Engine,
+    place: Place,
+    operation: Operation,
+    ciphertexts: &dgk::Ciphertexts,
+) -> Result<(), Error> {
+    let numbers = ciphertexts.to_bytes(engine);
+    send_numbers(channel, place, operation, ciphertexts.key().id(), (ciphertexts.len(), &numbers))
+}
+
+/// Waits for exactly `count` ciphertexts of the comparison under `key` and admits them.
+pub(crate) fn recv_compared(
+    channel: &mut Channel,
+    engine: &Engine,
+    place: Place,
+    operation: Operation,
+    key: &dgk::PublicKey,
+    count: usize,
+) -> Result<dgk::Ciphertexts, Error> {
+    let peer = channel.peer();
+    let refused = |source| ProtocolError::RefusedComparison { peer, place: place.to_string(), source };
+    let bytes = recv_numbers(channel, place, operation, key.id(), (count, key.ciphertext_len_bytes()))?;
+    Ok(dgk::Ciphertexts::from_bytes(engine, key, &bytes).map_err(refused)?)
+}
+
+fn send_numbers(
+    channel: &mut Channel,
+    place: Place,
+    operation: Operation,
+    key: KeyId,
+    (count, numbers): (usize, &[u8]),
+) -> Result<(), Error> {
+    let mut writer = Writer::with_capacity(HEAD_BYTES + numbers.len());
+    writer.raw(&key.to_bytes()).u64(count as u64).raw(numbers);
+    Ok(channel.send(place.tag(operation), writer.as_slice())?)
+}
+
+/// The bytes of exactly `count` numbers of `width` bytes under `key`.
+fn recv_numbers(
+    channel: &mut Channel,
+    place: Place,
+    operation: Operation,
+    key: KeyId,
+    (count, width): (usize, usize),
+) -> Result<Vec<u8>, Error> {
+    let mut payload = channel.recv(place.tag(operation), HEAD_BYTES + count * width)?;
     let peer = channel.peer();
     let broken = |source| ProtocolError::Message { peer, place: place.to_string(), source };
     let mut reader = Reader::new(&payload);
     let found = KeyId::from_bytes(reader.array("key id").map_err(broken)?);
-    if found != key.id() {
-        let (expected, found) = (key.id().to_string(), found.to_string());
+    if found != key {
+        let (expected, found) = (key.to_string(), found.to_string());
         return Err(ProtocolError::ForeignKey { peer, place: place.to_string(), expected, found }.into());
     }
-    let announced = reader.count("ciphertexts", key.ciphertext_len_bytes()).map_err(broken)?;
+    let announced = reader.count("ciphertexts", width).map_err(broken)?;
     if announced != count {
         let reason = format!("{announced} ciphertexts where {count} are due");
         return Err(broken(crate::codec::CodecError::invalid("ciphertexts", reason)).into());
     }
-    let bytes = reader.raw("ciphertexts", count * key.ciphertext_len_bytes()).map_err(broken)?;
+    reader.raw("ciphertexts", count * width).map_err(broken)?;
     reader.end().map_err(broken)?;
-    let refused = |source| ProtocolError::Refused { peer, place: place.to_string(), source };
-    Ok(Ciphertexts::from_bytes(engine, key, bytes).map_err(refused)?)
+    Ok(payload.split_off(HEAD_BYTES))
 }
 
-fn payload_bytes(key: &PublicKey, count: usize) -> usize {
-    KEY_ID_BYTES + 8 + count * key.ciphertext_len_bytes()
-}
+/// What stands before the numbers.
+const HEAD_BYTES: usize = KEY_ID_BYTES + 8;
 
 /// Sends masked integers |v| < 2^`max_bits` in clear: `count u64 | count x (v + 2^max_bits)`, each in
 /// ceil((max_bits + 1) / 8) bytes.

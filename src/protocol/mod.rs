@@ -15,6 +15,7 @@ mod clock;
 pub mod config;
 pub mod element;
 pub mod handshake;
+mod leak_free;
 mod message;
 pub mod packed;
 mod randomizer;
@@ -70,6 +71,16 @@ pub enum ProtocolError {
         place: String,
         /// Which rule, and which ciphertext.
         source: crate::paillier::PaillierError,
+    },
+    /// A ciphertext or key of the comparison that breaks a rule of admission.
+    #[error("{peer} sent something of the comparison that no honest party sends, in {place}: {source}")]
+    RefusedComparison {
+        /// Who sent it.
+        peer: &'static str,
+        /// Where in the protocol.
+        place: String,
+        /// Which rule, and which ciphertext.
+        source: crate::dgk::DgkError,
     },
     /// A decrypted value is longer than its declared bound and mask allow.
     #[error(

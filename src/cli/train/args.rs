@@ -76,9 +76,10 @@ pub struct JobArgs {
     /// protocol with one ciphertext a value, some hundred times slower: the baseline.
     #[arg(long, value_name = "NAME", default_value_t = Protocol::Packed)]
     pub protocol: Protocol,
-    /// How signs are found: `blinded` is the paper's comparison; P2 sees a noisy magnitude of each compared value.
-    #[arg(long, value_name = "NAME", default_value_t = Comparison::Blinded)]
-    pub comparison: Comparison,
+    /// How signs are found: `dgk` leaks nothing; `blinded` is the paper's comparison, faster, and P2 sees a noisy
+    /// magnitude of each compared value [default: dgk, blinded with --protocol element].
+    #[arg(long, value_name = "NAME")]
+    comparison: Option<Comparison>,
     /// Passes over the training rows.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
     pub epochs: u64,
@@ -106,6 +107,13 @@ pub struct JobArgs {
     pub sigma: u32,
     #[command(flatten)]
     pub numbers: NumberArgs,
+}
+
+impl JobArgs {
+    /// The comparison that was asked for, or the protocol's own.
+    pub fn comparison(&self) -> Comparison {
+        self.comparison.unwrap_or(self.protocol.comparison())
+    }
 }
 
 /// Keys of the parties.

@@ -193,7 +193,7 @@ fn config(
         data: args.data.clone(),
         plan: inputs.plan.clone(),
         protocol: args.job.protocol,
-        comparison: args.job.comparison,
+        comparison: args.job.comparison(),
         key_bits,
         key_form,
         sigma: args.job.sigma,
@@ -207,7 +207,7 @@ fn config(
 
 /// What somebody who uses these options ought to know.
 fn announce(args: &Args, is_encrypted: bool, progress: Progress) {
-    if args.job.comparison == Comparison::Blinded {
+    if args.job.comparison() == Comparison::Blinded {
         progress.note(
             "note: blinded comparisons show P2 a noisy magnitude of each compared value, little in one epoch and, with \
              --protocol packed, nearly the whole size over a hundred (SECURITY.md has numbers); they are not safe against \

@@ -14,7 +14,7 @@ use crate::paillier::{Ciphertexts, Pool, PublicKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::clock::{PhaseClock, PhaseTimes};
 use crate::protocol::config::JobConfig;
-use crate::protocol::handshake::{Role, shake_hands};
+use crate::protocol::handshake::shake_hands_as_cloud;
 use crate::protocol::message::{Operation, Place};
 use crate::protocol::randomizer::{PoolOptions, Randomizer};
 use crate::protocol::rounding::MaskRounding;
@@ -69,8 +69,9 @@ impl CloudServer {
         pool: PoolOptions,
     ) -> Result<Self, Error> {
         let bounds = config.bounds()?;
-        let transcript = shake_hands(&mut channel, Role::Cloud, config, key.id())?;
-        let masks = masks.for_job(&transcript);
+        let parameters = bounds.comparison_parameters(config)?;
+        let session = shake_hands_as_cloud(&mut channel, config, key.id(), None, parameters)?;
+        let masks = masks.for_job(&session.transcript);
         let exponent_bits = key.chain_randomizer_bits(bounds.sigma());
         let randomizer = Randomizer::new(engine, key, exponent_bits, pool)?;
         let side = CloudSide {
@@ -80,6 +81,7 @@ impl CloudServer {
             bounds,
             masks,
             randomizer,
+            comparison: session.comparison,
             rng: SecureRng::from_os(),
             #[cfg(test)]
             witness: super::test_run::CloudWitness::default(),

@@ -2,13 +2,14 @@
 //! bound is its own knowledge, never P1's word.
 
 use crate::arith::Engine;
+use crate::dgk;
 use crate::error::Error;
 use crate::mask::{MaskKey, Phase};
 use crate::mlp::Batches;
 use crate::net::Channel;
 use crate::paillier::{PublicKey, SecretKey};
 use crate::protocol::config::{JobConfig, Reading};
-use crate::protocol::handshake::{Role, shake_hands};
+use crate::protocol::handshake::shake_hands_as_key_server;
 use crate::protocol::message::Operation;
 use crate::protocol::schedule::Activity;
 use crate::rng::SecureRng;
@@ -35,12 +36,17 @@ impl KeyServer {
         weights: MaskSource,
     ) -> Result<Self, Error> {
         let bounds = config.bounds()?;
-        let transcript = shake_hands(&mut channel, Role::Key, config, key.public_key().id())?;
-        let own_addend = weights.for_job(&transcript);
+        let parameters = bounds.comparison_parameters(config)?;
+        let generate = |parameters| dgk::SecretKey::generate(engine, parameters, &mut SecureRng::from_os());
+        let comparison = parameters.map(generate).transpose()?;
+        let public = comparison.as_ref().map(dgk::SecretKey::public_key);
+        let session = shake_hands_as_key_server(&mut channel, config, key.public_key().id(), false, public)?;
+        let own_addend = weights.for_job(&session.transcript);
         let side = KeySide {
             engine: engine.clone(),
             channel,
             key,
+            comparison,
             bounds,
             readers: config.readers.clone(),
             rng: SecureRng::from_os(),

@@ -5,6 +5,7 @@
 use rug::Integer;
 
 use crate::arith::Engine;
+use crate::dgk;
 use crate::error::Error;
 use crate::mask::{MaskKey, Purpose};
 use crate::net::Channel;
@@ -25,6 +26,8 @@ pub(super) struct CloudSide {
     pub bounds: Bounds,
     pub masks: MaskKey,
     pub randomizer: Randomizer,
+    /// P2's key of the comparison, where the job has one.
+    pub comparison: Option<dgk::PublicKey>,
     pub rng: SecureRng,
     #[cfg(test)]
     pub witness: super::test_run::CloudWitness,
@@ -78,6 +81,8 @@ pub(super) struct KeySide {
     pub engine: Engine,
     pub channel: Channel,
     pub key: SecretKey,
+    /// Its key of the comparison, where the job has one.
+    pub comparison: Option<dgk::SecretKey>,
     pub bounds: Bounds,
     pub readers: Vec<Reader>,
     pub rng: SecureRng,

@@ -4,6 +4,7 @@ use rug::Integer;
 
 use crate::arith::Engine;
 use crate::paillier::Ciphertexts;
+use crate::protocol::config::Comparison;
 
 use super::test_run::{Record, TestRun, engine, engines, open_on};
 
@@ -81,6 +82,13 @@ fn every_engine_trains_the_same_model() {
         let models: Vec<_> = trained.collect();
         assert!(models.iter().all(|model| *model == models[0]), "{data}: the engines' models differ");
     }
+}
+
+#[test]
+fn comparisons_that_leak_nothing_train_the_same() {
+    let mut run = TestRun::on("xor", "2,3,3,2", 3, 8, 2);
+    run.config.comparison = Comparison::Dgk;
+    check(run, "dgk");
 }
 
 #[test]

@@ -15,14 +15,14 @@ use crate::protocol::ProtocolError;
 use crate::protocol::clock::{PhaseClock, PhaseTimes};
 use crate::protocol::config::JobConfig;
 use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
-use crate::protocol::handshake::{Role, shake_hands_with_own_key};
+use crate::protocol::handshake::{Role, shake_hands_as_cloud};
 use crate::protocol::rounding::MaskRounding;
 
 use super::comparison::Blinds;
 use super::input::{self, InputLayout};
 use super::product::{self, answer, recv_factor, recv_offer, send_factor};
 use super::share::Share;
-use super::side::{MaskOrder, Side};
+use super::side::{Comparer, Keys, MaskOrder, Side};
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::static_store::StaticStore;
@@ -75,8 +75,11 @@ impl CloudServer {
                 ProtocolError::Config { reason: "P1's own key is not of the job's length and form".into() }.into()
             );
         }
-        let transcript = shake_hands_with_own_key(&mut channel, config, key.id(), own.public_key())?;
-        let side = Side::new(Role::Cloud, engine, channel, own, key.clone(), widths, masks.for_job(&transcript))?;
+        let parameters = widths.comparison_parameters(config)?;
+        let session = shake_hands_as_cloud(&mut channel, config, key.id(), Some(own.public_key()), parameters)?;
+        let comparer = session.comparison.map_or(Comparer::Blinded, Comparer::Cloud);
+        let keys = Keys { own, peer: key.clone(), comparer };
+        let side = Side::new(Role::Cloud, engine, channel, keys, widths, masks.for_job(&session.transcript))?;
         Ok(CloudServer {
             side,
             config: config.clone(),
@@ -349,7 +352,7 @@ fn send_ahead(
 ) -> Result<Ahead, Error> {
     let at = |phase| place(step, phase, layer as u16);
     let above = |phase| place(step, phase, layer as u16 + 1);
-    let blinds = Blinds::draw(side, at(Phase::Compare), z.values().len());
+    let blinds = Blinds::draw(side, at(Phase::Compare), z);
     let bits = blinds.bits();
     gate::send_bits(side, at(Phase::Gate), &bits)?;
     gate::send_share(side, at(Phase::Gate), z, &bits)?;

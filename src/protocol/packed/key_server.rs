@@ -6,6 +6,7 @@ use std::path::Path;
 use subtle::Choice;
 
 use crate::arith::Engine;
+use crate::dgk;
 use crate::error::Error;
 use crate::mask::Phase;
 use crate::mlp::{Batches, TrainingPlan};
@@ -13,13 +14,14 @@ use crate::net::Channel;
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::config::{JobConfig, Reading};
 use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
-use crate::protocol::handshake::{Role, shake_hands_with_cloud_key};
+use crate::protocol::handshake::{Role, shake_hands_as_key_server};
 use crate::protocol::schedule::Activity;
+use crate::rng::SecureRng;
 
 use super::input::{self, InputLayout};
 use super::product::{finish, offer, recv_factor, send_factor};
 use super::share::Share;
-use super::side::Side;
+use super::side::{Comparer, Keys, Side};
 use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::static_store::StaticStore;
@@ -64,8 +66,19 @@ impl KeyServer {
         masks: MaskSource,
     ) -> Result<Self, Error> {
         let widths = Widths::of_job(config)?;
-        let (transcript, peer) = shake_hands_with_cloud_key(&mut channel, config, key.public_key().id())?;
-        let side = Side::new(Role::Key, engine, channel, key, peer, widths, masks.for_job(&transcript))?;
+        let comparer = match widths.comparison_parameters(config)? {
+            None => Comparer::Blinded,
+            Some(parameters) => Comparer::Key(dgk::SecretKey::generate(engine, parameters, &mut SecureRng::from_os())?),
+        };
+        let comparison = match &comparer {
+            Comparer::Key(key) => Some(key.public_key()),
+            Comparer::Blinded | Comparer::Cloud(_) => None,
+        };
+        let id = key.public_key().id();
+        let session = shake_hands_as_key_server(&mut channel, config, id, true, comparison)?;
+        let peer = session.cloud_key.expect("the handshake was told to expect P1's key");
+        let keys = Keys { own: key, peer, comparer };
+        let side = Side::new(Role::Key, engine, channel, keys, widths, masks.for_job(&session.transcript))?;
         let batches = config.batches()?;
         let fresh = StaticStore::default();
         Ok(KeyServer { side, config: config.clone(), batches, fresh, model: None, loss: None, curve: Vec::new() })

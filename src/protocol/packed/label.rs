@@ -1,6 +1,6 @@
 //! The label of each row by a tournament over the classes (protocol 4.5): arg max under encryption, ties to the lower index.
 //!
-//! In each level neighbouring candidates i < j of all rows meet: g = [Y_j - Y_i > 0] by the blinded comparison, and with it
+//! In each level neighbouring candidates i < j of all rows meet: g = [Y_j - Y_i > 0] by a comparison, and with it
 //!
 //! ```text
 //! winner's value = Y_i + g (Y_j - Y_i)        winner's index = i + g (j - i)
@@ -27,7 +27,7 @@ pub(super) fn answer(side: &mut Side, step: u64, scores: &Share) -> Result<Share
     for level in 0.. {
         let at = |phase| place(step, phase, level);
         let Some(Differences { values, indexes }) = candidates.differences() else { break };
-        let blinds = Blinds::draw(side, at(Phase::LabelCompare), values.values().len());
+        let blinds = Blinds::draw(side, at(Phase::LabelCompare), &values);
         let bits = blinds.bits();
         gate::send_bits(side, at(Phase::LabelIndex), &bits)?;
         gate::send_share(side, at(Phase::LabelIndex), &indexes, &bits)?;

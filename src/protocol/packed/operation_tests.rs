@@ -109,7 +109,7 @@ fn comparisons_and_gates_are_relu_and_its_derivative() {
         let at = |phase| place(0, phase, 1);
         let ((tau, relu1, back1), (beta, relu2, back2)) = in_parallel(
             |side| {
-                let blinds = Blinds::draw(side, at(Phase::Compare), y1.values().len());
+                let blinds = Blinds::draw(side, at(Phase::Compare), &y1);
                 comparison::answer(side, at(Phase::Compare), &y1, &blinds)?;
                 let tau = blinds.bits();
                 gate::send_bits(side, at(Phase::Gate), &tau)?;

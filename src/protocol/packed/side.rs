@@ -5,13 +5,16 @@ use rug::Integer;
 use rug::ops::RemRounding;
 
 use crate::arith::Engine;
+use crate::dgk;
 use crate::error::Error;
 use crate::mask::{MaskKey, Purpose};
 use crate::net::Channel;
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::handshake::Role;
-use crate::protocol::message::{Operation, Place, recv_ciphertexts, recv_integers, send_ciphertexts, send_integers};
+use crate::protocol::message::{
+    Operation, Place, recv_ciphertexts, recv_compared, recv_integers, send_ciphertexts, send_compared, send_integers,
+};
 use crate::rng::SecureRng;
 use crate::secret::SecretIntegers;
 
@@ -25,6 +28,37 @@ use super::work::{Work, WorkClock, WorkTimes};
 const LONGEST_EXPONENT_BITS: u32 = 128;
 const MOST_TERMS: usize = 1 << 16;
 
+/// What a server compares by.
+#[derive(Clone)]
+pub(super) enum Comparer {
+    /// The pairs that it has anyway.
+    Blinded,
+    /// P1: P2's key of the comparison.
+    Cloud(dgk::PublicKey),
+    /// P2: its own.
+    Key(dgk::SecretKey),
+}
+
+impl Comparer {
+    /// Builds its tables now, not when it is first needed.
+    fn prepare(&self, engine: &Engine, sigma: u32) -> Result<(), Error> {
+        match self {
+            Comparer::Blinded => Ok(()),
+            Comparer::Cloud(key) => Ok(key.prepare(engine, sigma)?),
+            Comparer::Key(key) => Ok(key.prepare_encryption(engine)?),
+        }
+    }
+}
+
+/// The keys of one server.
+pub(super) struct Keys {
+    /// Its own pair.
+    pub own: SecretKey,
+    /// The other server's key.
+    pub peer: PublicKey,
+    pub comparer: Comparer,
+}
+
 /// One server.
 pub(super) struct Side {
     pub role: Role,
@@ -34,6 +68,7 @@ pub(super) struct Side {
     pub own: SecretKey,
     /// The other server's key.
     pub peer: PublicKey,
+    pub comparer: Comparer,
     pub widths: Widths,
     pub masks: MaskKey,
     pub rng: SecureRng,
@@ -45,16 +80,16 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// Both keys' tables are built here, so that no step waits for them.
+    /// The keys' tables are built here, so that no step waits for them.
     pub fn new(
         role: Role,
         engine: &Engine,
         channel: Channel,
-        own: SecretKey,
-        peer: PublicKey,
+        Keys { own, peer, comparer }: Keys,
         widths: Widths,
         masks: MaskKey,
     ) -> Result<Side, Error> {
+        comparer.prepare(engine, widths.sigma())?;
         own.prepare_encryption(engine)?;
         let randomizer_bits = match role {
             // The longest hide users' ciphertexts.
@@ -68,6 +103,7 @@ impl Side {
             channel,
             own,
             peer,
+            comparer,
             widths,
             masks,
             rng: SecureRng::from_os(),
@@ -153,6 +189,33 @@ impl Side {
     pub fn recv_peers(&mut self, place: Place, operation: Operation, count: usize) -> Result<Ciphertexts, Error> {
         let key = self.peer.clone();
         self.recv(place, operation, &key, count)
+    }
+
+    /// Sends ciphertexts of the comparison.
+    pub fn send_compared(
+        &mut self,
+        place: Place,
+        operation: Operation,
+        ciphertexts: &dgk::Ciphertexts,
+    ) -> Result<(), Error> {
+        let Side { work, channel, engine, .. } = self;
+        work.timed(Work::Conversion, || send_compared(channel, engine, place, operation, ciphertexts))
+    }
+
+    /// Waits for `count` ciphertexts of the comparison.
+    pub fn recv_compared(
+        &mut self,
+        place: Place,
+        operation: Operation,
+        key: &dgk::PublicKey,
+        count: usize,
+    ) -> Result<dgk::Ciphertexts, Error> {
+        let Side { work, channel, engine, .. } = self;
+        work.timed_arrival(|| {
+            let waited_before = channel.waited();
+            let ciphertexts = recv_compared(channel, engine, place, operation, key, count);
+            (ciphertexts, channel.waited() - waited_before)
+        })
     }
 
     /// Waits for `count` ciphertexts under its own key and opens them.
@@ -263,7 +326,7 @@ impl Side {
     }
 
     /// Refuses a position that comes again with other values (rule 3).
-    fn require_new_or_same(&mut self, place: Place, operation: Operation, values: &[Integer]) -> Result<(), Error> {
+    pub fn require_new_or_same(&mut self, place: Place, operation: Operation, values: &[Integer]) -> Result<(), Error> {
         if self.seen.admit(place, operation, values) {
             return Ok(());
         }

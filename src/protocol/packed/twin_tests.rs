@@ -4,6 +4,7 @@
 use rug::Integer;
 
 use crate::paillier::KeyForm;
+use crate::protocol::config::Comparison;
 use crate::protocol::element::{TestRun, engine, engines};
 
 use super::share::Share;
@@ -82,6 +83,17 @@ fn keys_with_a_subgroup_train_the_same() {
         let mut run = TestRun { engine, seed: 8, ..TestRun::on("breast_cancer", "30,4,2", 4, 10, 3) };
         run.config.key_form = KeyForm::Subgroup;
         check(run, &format!("subgroup on {}", engine.kind()));
+    }
+}
+
+#[test]
+fn comparisons_that_leak_nothing_train_the_same() {
+    for engine in engines() {
+        for (data, layers, batch_rows, rows) in [("xor", "2,3,4,2", 3, 8), ("breast_cancer", "30,4,2", 4, 10)] {
+            let mut run = TestRun { engine, seed: 9, ..TestRun::on(data, layers, batch_rows, rows, 3) };
+            run.config.comparison = Comparison::Dgk;
+            check(run, &format!("{data} on {}", engine.kind()));
+        }
     }
 }
 

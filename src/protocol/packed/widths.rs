@@ -17,13 +17,15 @@
 //!
 //! A share that may be negative is raised by 2^S before it is an exponent, which then has S + 1 bits.
 
+use crate::dgk::Parameters;
 use crate::error::Error;
 use crate::mask::Phase;
 use crate::mlp::{BoundName, TrainingPlan};
 use crate::protocol::ProtocolError;
 use crate::protocol::bounds::Bounds;
-use crate::protocol::config::JobConfig;
+use crate::protocol::config::{Comparison, JobConfig};
 use crate::protocol::element::FACTOR_BITS;
+use crate::protocol::leak_free;
 
 /// Widths of one job.
 #[derive(Debug, Clone)]
@@ -197,6 +199,20 @@ impl Widths {
     /// S of what is compared with 0.
     pub fn compared_share(&self, phase: Phase) -> u32 {
         if phase == Phase::LabelCompare { self.label_share() } else { self.sum_share() }
+    }
+
+    /// What the key of the comparison must be made for, where the job has one.
+    ///
+    /// # Errors
+    /// If values are too long to be compared.
+    pub fn comparison_parameters(&self, config: &JobConfig) -> Result<Option<Parameters>, Error> {
+        match config.comparison {
+            Comparison::Blinded => Ok(None),
+            Comparison::Dgk => {
+                let longest = self.compared_bits(Phase::Compare).max(self.compared_bits(Phase::LabelCompare));
+                Ok(Some(leak_free::parameters(config.key_bits, longest)?))
+            }
+        }
     }
 
     /// Slots of a comparison hold s (rho (2 Y - 1) + u) + 2^(w - 1), |..| < 2^(b + 2 + FACTOR_BITS).

@@ -15,6 +15,8 @@ pub(super) enum Work {
     /// Products of powers, and of selected ciphertexts.
     MultiExponentiation,
     Decryption,
+    /// Everything under the key of the comparison that leaks nothing.
+    Comparison,
     /// Ciphertexts to bytes, and foreign bytes admitted.
     Conversion,
     /// Everything in the clear: masks, slots, products of shares.
@@ -24,11 +26,12 @@ pub(super) enum Work {
 }
 
 /// The kinds by the names of figures.
-const NAMES: [(Work, &str); 7] = [
+const NAMES: [(Work, &str); 8] = [
     (Work::Encryption, "encryption"),
     (Work::Rerandomization, "re-randomisation"),
     (Work::MultiExponentiation, "multi-exponentiation"),
     (Work::Decryption, "decryption"),
+    (Work::Comparison, "comparison"),
     (Work::Conversion, "conversion and admission"),
     (Work::Plain, "masks and packing"),
     (Work::Waiting, "waiting"),

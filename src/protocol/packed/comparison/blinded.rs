@@ -18,10 +18,10 @@ use crate::protocol::element::{Blind, EXPONENT_OFFSET_BITS};
 use crate::protocol::message::{Operation, Place};
 use crate::secret::{SecretIntegers, SecretLimbs, bit};
 
-use super::share::Share;
-use super::side::Side;
-use super::slots::RowLayout;
-use super::work::Work;
+use super::super::share::Share;
+use super::super::side::Side;
+use super::super::slots::RowLayout;
+use super::super::work::Work;
 
 /// P2's first half: its share, an element a ciphertext, each in its slot.
 pub(super) fn send_elements(side: &mut Side, place: Place, share: &Share) -> Result<(), Error> {
@@ -29,24 +29,14 @@ pub(super) fn send_elements(side: &mut Side, place: Place, share: &Share) -> Res
     side.send_own(place, Operation::Factor, &shifted(&layout, share))
 }
 
-/// P1's blinds of one comparison, which it knows before anything arrives.
-pub(super) struct Blinds(Vec<Blind>);
-
-impl Blinds {
-    /// Blinds of `count` elements.
-    pub fn draw(side: &Side, place: Place, count: usize) -> Self {
-        let masks = side.masks.at(place.position(Purpose::Comparison));
-        Blinds((0..count as u64).map(|k| Blind::draw(&mut masks.element(k))).collect())
-    }
-
-    /// Its bits tau.
-    pub fn bits(&self) -> Vec<Choice> {
-        self.0.iter().map(|blind| blind.negative).collect()
-    }
+/// P1's blinds of `count` elements.
+pub(super) fn draw(side: &Side, place: Place, count: usize) -> Vec<Blind> {
+    let masks = side.masks.at(place.position(Purpose::Comparison));
+    (0..count as u64).map(|k| Blind::draw(&mut masks.element(k))).collect()
 }
 
 /// P1's half: blinds and packs.
-pub(super) fn answer(side: &mut Side, place: Place, share: &Share, Blinds(blinds): &Blinds) -> Result<(), Error> {
+pub(super) fn answer(side: &mut Side, place: Place, share: &Share, blinds: &[Blind]) -> Result<(), Error> {
     let layout = layout(side, place, share)?;
     let elements = side.recv_peers(place, Operation::Factor, share.values().len())?;
     let (half, share_bits) = (half(&layout), side.widths.compared_share(place.phase));
@@ -81,7 +71,7 @@ fn half(layout: &RowLayout) -> Integer {
 }
 
 /// Each element moved into its slot.
-pub(super) fn shifted(layout: &RowLayout, share: &Share) -> SecretIntegers {
+pub(in crate::protocol::packed) fn shifted(layout: &RowLayout, share: &Share) -> SecretIntegers {
     let slots = layout.slots.slots as usize;
     share.values().iter().enumerate().map(|(k, value)| layout.slots.shift(value, k % slots)).collect()
 }

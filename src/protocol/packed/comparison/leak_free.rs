@@ -1,0 +1,68 @@
+//! The comparison that leaks nothing, [`crate::protocol::leak_free`], on shares.
+
+use rug::Integer;
+use subtle::Choice;
+
+use crate::dgk;
+use crate::error::Error;
+use crate::mask::Purpose;
+use crate::protocol::leak_free::{self, Compared};
+use crate::protocol::message::{Operation, Place};
+
+use super::super::share::Share;
+use super::super::side::Side;
+use super::super::work::Work;
+use super::Blinds;
+
+fn compared(side: &Side, place: Place) -> Compared {
+    Compared { bits: side.widths.compared_bits(place.phase), share_bits: side.widths.compared_share(place.phase) }
+}
+
+/// P2 -> P1: the bits of a, one ciphertext each.
+pub(super) fn send_bits(side: &mut Side, place: Place, share: &Share, key: &dgk::SecretKey) -> Result<(), Error> {
+    let compared = compared(side, place);
+    let Side { engine, rng, work, .. } = side;
+    let sealed = work.timed(Work::Comparison, || leak_free::seal(engine, key, compared, share.values(), rng))?;
+    side.send_compared(place, Operation::Factor, &sealed)
+}
+
+/// P1's deltas, from its keyed generator: a place that comes again has the same.
+pub(super) fn draw(side: &Side, place: Place, share: &Share) -> Blinds {
+    let masks = side.masks.at(place.position(Purpose::Comparison));
+    let delta = |element: usize| Choice::from((masks.element(element as u64).u64() & 1) as u8);
+    let deltas: Vec<Choice> = (0..share.values().len()).map(delta).collect();
+    let bits = leak_free::own_bits(compared(side, place), share.values(), &deltas);
+    Blinds::LeakFree { deltas, bits }
+}
+
+/// P1 -> P2: the blinded terms of every element.
+pub(super) fn answer(
+    side: &mut Side,
+    place: Place,
+    share: &Share,
+    deltas: &[Choice],
+    key: &dgk::PublicKey,
+) -> Result<(), Error> {
+    let compared = compared(side, place);
+    let sealed = side.recv_compared(place, Operation::Factor, key, share.values().len() * compared.bits as usize)?;
+    let sigma = side.widths.sigma();
+    let Side { engine, rng, work, .. } = side;
+    let answered = work
+        .timed(Work::Comparison, || leak_free::answer(engine, compared, &sealed, share.values(), deltas, sigma, rng))?;
+    side.send_compared(place, Operation::Compare, &answered)
+}
+
+/// P2: its bits beta.
+pub(super) fn finish(side: &mut Side, place: Place, share: &Share, key: &dgk::SecretKey) -> Result<Vec<Choice>, Error> {
+    let compared = compared(side, place);
+    let count = share.values().len() * compared.terms();
+    let answered = side.recv_compared(place, Operation::Compare, key.public_key(), count)?;
+    let Side { engine, work, .. } = side;
+    let (bits, seen) =
+        work.timed(Work::Comparison, || leak_free::finish(engine, key, compared, share.values(), &answered))?;
+    let seen: Vec<Integer> = seen.iter().map(|zero| Integer::from(zero.unwrap_u8())).collect();
+    side.require_new_or_same(place, Operation::Compare, &seen)?;
+    #[cfg(test)]
+    side.witness.zeros.push((place, seen));
+    Ok(bits)
+}
