@@ -1,20 +1,20 @@
-//! The kernels of this backend: the one place that enters code compiled for AVX-512 with IFMA.
+//! The kernels of this backend: the one place, besides [`speed`](super::speed), that enters code compiled for AVX-512
+//! with IFMA.
 
 use subtle::Choice;
 
 use super::constants::{Form, LaneConstants, PIECES};
 use super::convert;
-use super::features::{missing, simd_entry};
+use super::features::missing;
 use super::lanes::{LIMB_BITS, Mask, WIDTH};
-use super::reduce::Reducer;
 use super::residue::{Ahead, NOTHING_AHEAD};
-use super::{Ifma, comb, lookup, residue};
+use super::{Ifma, entry, residue};
 use crate::arith::backend::words::Row;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::exponents::TimingClass;
 use crate::arith::modulus::Moduli;
 
-/// Groups for which [`lookup::permute`] reads a table together.
+/// Groups for which [`lookup::permute`](super::lookup::permute) reads a table together.
 const PERMUTED_GROUPS: usize = 16;
 
 /// Kernels modulo eight moduli, one a lane. Products are `constant` for any class; the class decides about tables.
@@ -46,7 +46,7 @@ impl IfmaKernels {
         }
     }
 
-    /// Whether a table of so many words lies in groups: see [`lookup`].
+    /// Whether a table of so many words lies in groups: see [`lookup`](super::lookup).
     fn in_groups(&self, words: usize) -> bool {
         words <= Ifma::WHOLE_ROWS * self.form().width()
     }
@@ -82,18 +82,18 @@ fn digit_row(digits: &[usize]) -> Row {
 impl Kernels for IfmaKernels {
     fn product(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch) {
         // SAFETY: `new` has found the processor's features.
-        unsafe { product(rows_mut(x), rows(y), NOTHING_AHEAD, self.constants.reducer(), self.work(scratch)) }
+        unsafe { entry::product(rows_mut(x), rows(y), NOTHING_AHEAD, self.constants.reducer(), self.work(scratch)) }
     }
 
     fn product_ahead(&self, x: &mut [u64], y: &[u64], table: &[u64], digits: &[usize], scratch: &mut Scratch) {
         let ahead = self.ahead(Some((table, digits)));
         // SAFETY: `new` has found the processor's features.
-        unsafe { product(rows_mut(x), rows(y), ahead, self.constants.reducer(), self.work(scratch)) }
+        unsafe { entry::product(rows_mut(x), rows(y), ahead, self.constants.reducer(), self.work(scratch)) }
     }
 
     fn comb_row(&self, row: &mut [u64], inverse: &[u64], scratch: &mut Scratch) {
         // SAFETY: `new` has found the processor's features.
-        unsafe { comb_row(rows_mut(row), rows(inverse), self.constants.reducer(), self.work(scratch)) }
+        unsafe { entry::comb_row(rows_mut(row), rows(inverse), self.constants.reducer(), self.work(scratch)) }
     }
 
     fn comb_step(
@@ -106,19 +106,19 @@ impl Kernels for IfmaKernels {
     ) {
         let (x, sum, ahead) = (rows_mut(x), rows_mut(sum), self.ahead(ahead));
         // SAFETY: `new` has found the processor's features.
-        unsafe { comb_step(x, sum, rows(row), ahead, self.constants.reducer(), self.work(scratch)) }
+        unsafe { entry::comb_step(x, sum, rows(row), ahead, self.constants.reducer(), self.work(scratch)) }
     }
 
     fn comb_end(&self, x: &mut [u64], sum: &mut [u64], scratch: &mut Scratch) {
         let radix_squared = &self.constants.radix_powers()[..self.form().limbs];
         let (x, sum) = (rows_mut(x), rows_mut(sum));
         // SAFETY: `new` has found the processor's features.
-        unsafe { comb_end(x, sum, radix_squared, self.constants.reducer(), self.work(scratch)) }
+        unsafe { entry::comb_end(x, sum, radix_squared, self.constants.reducer(), self.work(scratch)) }
     }
 
     fn square(&self, x: &mut [u64], scratch: &mut Scratch) {
         // SAFETY: `new` has found the processor's features.
-        unsafe { square(rows_mut(x), self.constants.reducer(), self.work(scratch)) }
+        unsafe { entry::square(rows_mut(x), self.constants.reducer(), self.work(scratch)) }
     }
 
     fn look_up(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
@@ -130,7 +130,7 @@ impl Kernels for IfmaKernels {
             for (out, digits) in out.zip(digits) {
                 all.iter_mut().zip(digits.chunks_exact(WIDTH)).for_each(|(row, digits)| *row = digit_row(digits));
                 // SAFETY: `new` has found the processor's features.
-                unsafe { permute(out, rows(table), &all, limbs) }
+                unsafe { entry::permute(out, rows(table), &all, limbs) }
             }
             return;
         }
@@ -139,8 +139,8 @@ impl Kernels for IfmaKernels {
             // SAFETY: `new` has found the processor's features.
             unsafe {
                 match self.look_up {
-                    TimingClass::Constant => scan(out, table, &digits),
-                    TimingClass::FixedSequence | TimingClass::Vartime => read(out, table, &digits),
+                    TimingClass::Constant => entry::scan(out, table, &digits),
+                    TimingClass::FixedSequence | TimingClass::Vartime => entry::read(out, table, &digits),
                 }
             }
         }
@@ -148,12 +148,12 @@ impl Kernels for IfmaKernels {
 
     fn scan_groups(&self, out: &mut [u64], table: &[u64], digits: &[usize]) {
         // SAFETY: `new` has found the processor's features.
-        unsafe { scan_groups(rows_mut(out), rows(table), &digit_row(digits)) }
+        unsafe { entry::scan_groups(rows_mut(out), rows(table), &digit_row(digits)) }
     }
 
     fn read_own(&self, out: &mut [u64], tables: &[u64], digits: &[usize]) {
         // SAFETY: `new` has found the processor's features.
-        unsafe { read_own(rows_mut(out), tables, &digit_row(digits)) }
+        unsafe { entry::read_own(rows_mut(out), tables, &digit_row(digits)) }
     }
 
     fn become_rows(&self, table: &mut [u64], scratch: &mut Scratch) {
@@ -165,33 +165,39 @@ impl Kernels for IfmaKernels {
         for group in table.chunks_exact_mut(group_words) {
             lanes.copy_from_slice(group);
             // SAFETY: `new` has found the processor's features.
-            unsafe { spread(rows(lanes), group, 0) }
+            unsafe { entry::spread(rows(lanes), group, 0) }
         }
     }
 
     fn spread(&self, group: &[u64], tables: &mut [u64], row: usize) {
         let in_groups = self.in_groups(tables.len() / WIDTH);
         // SAFETY: `new` has found the processor's features.
-        unsafe { if in_groups { spread_in_groups(rows(group), tables, row) } else { spread(rows(group), tables, row) } }
+        unsafe {
+            if in_groups {
+                entry::spread_in_groups(rows(group), tables, row)
+            } else {
+                entry::spread(rows(group), tables, row)
+            }
+        }
     }
 
     fn spread_own(&self, group: &[u64], tables: &mut [u64], row: usize) {
         // SAFETY: `new` has found the processor's features.
-        unsafe { spread(rows(group), tables, row) }
+        unsafe { entry::spread(rows(group), tables, row) }
     }
 
     fn select(&self, out: &mut [u64], on_zero: &[u64], on_one: &[u64], choices: &[Choice]) {
         let bits = choices.iter().enumerate().map(|(lane, choice)| choice.unwrap_u8() << lane);
         let mask = Mask::from_bits(bits.fold(0, |mask, bit| mask | bit));
         // SAFETY: `new` has found the processor's features.
-        unsafe { select(rows_mut(out), rows(on_zero), rows(on_one), mask) }
+        unsafe { entry::select(rows_mut(out), rows(on_zero), rows(on_one), mask) }
     }
 
     fn load(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
         let (pieces, inner) = self.pieces(numbers, scratch);
         let powers = self.constants.radix_powers();
         // SAFETY: `new` has found the processor's features.
-        unsafe { sum_of_products(rows_mut(out), pieces, powers, self.constants.reducer(), self.work(inner)) }
+        unsafe { entry::sum_of_products(rows_mut(out), pieces, powers, self.constants.reducer(), self.work(inner)) }
     }
 
     fn load_one_plus(&self, numbers: &[u64], out: &mut [u64], scratch: &mut Scratch) {
@@ -199,7 +205,7 @@ impl Kernels for IfmaKernels {
         let (pieces, inner) = self.pieces(numbers, scratch);
         let powers = self.constants.radix_powers();
         // SAFETY: `new` has found the processor's features.
-        unsafe { one_plus(rows_mut(out), pieces, powers, self.constants.reducer(), self.work(inner)) }
+        unsafe { entry::one_plus(rows_mut(out), pieces, powers, self.constants.reducer(), self.work(inner)) }
     }
 
     fn load_combination(&self, numbers: [&[u64]; 2], factors: &[u64], out: &mut [u64], scratch: &mut Scratch) {
@@ -210,14 +216,14 @@ impl Kernels for IfmaKernels {
         }
         let (pieces, factors) = (rows(pieces), rows(factors));
         // SAFETY: `new` has found the processor's features.
-        unsafe { sum_of_products(rows_mut(out), pieces, factors, self.constants.reducer(), self.work(inner)) }
+        unsafe { entry::sum_of_products(rows_mut(out), pieces, factors, self.constants.reducer(), self.work(inner)) }
     }
 
     fn store(&self, group: &[u64], numbers: &mut [u64], scratch: &mut Scratch) {
         let (number, inner) = scratch.with_inner(group.len());
         let number = rows_mut(number);
         // SAFETY: `new` has found the processor's features.
-        unsafe { leave(rows(group), number, self.constants.reducer(), self.work(inner)) }
+        unsafe { entry::leave(rows(group), number, self.constants.reducer(), self.work(inner)) }
         convert::leave(number, numbers);
     }
 
@@ -226,86 +232,9 @@ impl Kernels for IfmaKernels {
         let (halves, inner) = scratch.with_inner(group.len());
         let halves = rows_mut(halves);
         // SAFETY: `new` has found the processor's features.
-        unsafe { leave_halves(rows(group), halves, self.constants.reducer(), self.work(inner)) }
+        unsafe { entry::leave_halves(rows(group), halves, self.constants.reducer(), self.work(inner)) }
         let (low_rows, high_rows) = halves.split_at(self.form().limbs);
         convert::leave(low_rows, low);
         convert::leave(high_rows, high);
-    }
-}
-
-simd_entry! {
-    fn product(x: &mut [Row], y: &[Row], ahead: Ahead<'_>, reducer: Reducer<'_>, work: &mut [Row]) {
-        residue::product(x, y, ahead, reducer, work);
-    }
-
-    fn comb_row(row: &mut [Row], inverse: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
-        comb::row(row, inverse, reducer, work);
-    }
-
-    fn comb_step(
-        x: &mut [Row],
-        sum: &mut [Row],
-        row: &[Row],
-        ahead: Ahead<'_>,
-        reducer: Reducer<'_>,
-        work: &mut [Row],
-    ) {
-        comb::step(x, sum, row, ahead, reducer, work);
-    }
-
-    fn comb_end(x: &mut [Row], sum: &mut [Row], radix_squared: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
-        comb::end(x, sum, radix_squared, reducer, work);
-    }
-
-    fn square(x: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
-        residue::squared(x, reducer, work);
-    }
-
-    fn sum_of_products(out: &mut [Row], pieces: &[Row], factors: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
-        residue::sum_of_products(out, pieces, factors, reducer, work);
-    }
-
-    fn one_plus(out: &mut [Row], pieces: &[Row], powers: &[Row], reducer: Reducer<'_>, work: &mut [Row]) {
-        residue::one_plus(out, pieces, powers, reducer, work);
-    }
-
-    fn leave_halves(x: &[Row], halves: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
-        residue::leave_halves(x, halves, reducer, work);
-    }
-
-    fn leave(x: &[Row], number: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
-        residue::leave(x, number, reducer, work);
-    }
-
-    fn scan(out: &mut [Row], table: &[u64], digits: &Row) {
-        lookup::scan(out, table, digits);
-    }
-
-    fn permute(out: &mut [Row], table: &[Row], digits: &[Row], limbs: usize) {
-        lookup::permute(out, table, digits, limbs);
-    }
-
-    fn spread_in_groups(group: &[Row], tables: &mut [u64], row: usize) {
-        lookup::spread_in_groups(group, tables, row);
-    }
-
-    fn read(out: &mut [Row], table: &[u64], digits: &Row) {
-        lookup::read(out, table, digits);
-    }
-
-    fn scan_groups(out: &mut [Row], table: &[Row], digits: &Row) {
-        lookup::scan_groups(out, table, digits);
-    }
-
-    fn read_own(out: &mut [Row], tables: &[u64], digits: &Row) {
-        lookup::read_own(out, tables, digits);
-    }
-
-    fn spread(group: &[Row], tables: &mut [u64], row: usize) {
-        lookup::spread(group, tables, row);
-    }
-
-    fn select(out: &mut [Row], on_zero: &[Row], on_one: &[Row], mask: Mask) {
-        lookup::select(out, on_zero, on_one, mask);
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! From the ground up: [`lanes`] wraps the instructions, [`multiply`] makes columns of products, [`reduce`] makes
 //! numbers of columns, [`residue`] has the arithmetic of dual numbers, [`comb`] its shortcut for fixed-base tables,
-//! [`lookup`] reads tables, [`convert`] and [`constants`] are the way in, [`kernels`] is the door, and [`speed`]
-//! compares it with the processor's peak. The bounds stand beside the code that they hold for, and the tests stand at
-//! them.
+//! [`lookup`] reads tables, [`convert`] and [`constants`] are the way in, [`kernels`] is the door to [`entry`], and
+//! [`speed`] compares it with the processor's peak. The bounds stand beside the code that they hold for, and the tests
+//! stand at them.
 
 mod comb;
 mod constants;
 mod convert;
+mod entry;
 mod features;
 mod kernels;
 mod lanes;
