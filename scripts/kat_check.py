@@ -9,13 +9,15 @@ src/paillier/files.rs), checks the digests, the key's name and every ciphertext,
 m = L(c^lambda mod n^2) mu mod n and prints the values as CSV, or compares them with the numbers of a CSV file (a first
 row that is not numeric is a header), each to within T, by default half a unit of the last fractional bit.
 
-The second form recomputes known answers with plain integers.
+The second form recomputes known answers with plain integers: Paillier's, and those of the comparison's cryptosystem that
+the example dgk_vectors prints.
 
 Exit codes: 0 everything agrees, 1 something does not, 2 usage, 3 a file that cannot be used.
 """
 
 import argparse
 import csv
+import functools
 import hashlib
 import json
 import math
@@ -23,7 +25,7 @@ import sys
 from fractions import Fraction
 
 KINDS = {1: "public key", 2: "private key", 3: "encrypted data", 4: "encrypted answers", 5: "encrypted model",
-         6: "encrypted loss curve"}
+         6: "encrypted loss curve", 9: "comparison public key", 10: "comparison private key"}
 SECRET_KEY = 2
 CIPHERTEXT_KINDS = (3, 4, 5, 6)
 DATA = 3
@@ -231,6 +233,8 @@ def check_vectors(path):
 
 def failed_fields(vector):
     """The names of the fields that do not follow from the others."""
+    if vector.get("kind") == "dgk":
+        return failed_dgk_fields(vector)
     texts = ("name", "kind", "source", "licence", "note", "g")
     v = {name: int(value, 16) for name, value in vector.items() if isinstance(value, str) and name not in texts}
     n = v["n"]
@@ -257,6 +261,67 @@ def failed_fields(vector):
         computed["ca"] = (encrypt(v["a"], v["r1"]), v["ca"])
         computed["cb"] = (pow(v["ca"], v["b"], n_squared) * encrypt(v["z"], v["r2"]) % n_squared, v["cb"])
     return [name for name, (found, wanted) in computed.items() if found != wanted]
+
+
+def failed_dgk_fields(vector):
+    """The same for the cryptosystem of Damgard, Geisler and Kroigaard: c = g^m h^r mod n, m in Z_u."""
+    v = {name: int(value, 16) for name, value in vector.items() if isinstance(value, str) and name not in ("name", "kind")}
+    n, p, q, u, g, h = (v[name] for name in ("n", "p", "q", "u", "g", "h"))
+    step = pow(g, v["v_p"], p)
+    decrypt = lambda c: discrete_logarithm(step, pow(c, v["v_p"], p), p, u)
+    order = lambda base, prime, primes: [pow(base, math.prod(primes), prime) == 1,
+                                         *(pow(base, math.prod(primes) // divisor, prime) != 1 for divisor in primes)]
+    computed = {"n": (p * q, n), "n_bits": (n.bit_length(), vector["n_bits"]),
+                "gcd(p - 1, q - 1)": (math.gcd(p - 1, q - 1), 2 * u), "u": (is_prime(u), True)}
+    for name, prime in (("p", p), ("q", q)):
+        v_prime = v[f"v_{name}"]
+        computed[f"v_{name}"] = (((prime - 1) % (2 * u * v_prime), v_prime.bit_length()), (0, v["t"]))
+        computed[f"primality of {name}"] = ((is_prime(prime), is_prime(v_prime)), (True, True))
+        computed[f"orders modulo {name}"] = (all(order(g, prime, [u, v_prime]) + order(h, prime, [v_prime])), True)
+    if "c" in v:
+        computed["c"] = (pow(g, v["m"], n) * pow(h, v["r"], n) % n, v["c"])
+        computed["m"] = (decrypt(v["c"]), v["m"])
+        computed["zero"] = (int(v["m"] == 0), v["zero"])
+    if "c1" in v:
+        a, b, m1, m2 = v["c1"], v["c2"], v["m1"], v["m2"]
+        computed["m1, m2"] = ((decrypt(a), decrypt(b)), (m1, m2))
+        results = {"product": (a * b % n, m1 + m2), "inverse": (pow(a, -1, n), -m1), "cube": (pow(a, 3, n), 3 * m1),
+                   "multiple": (pow(a, v["unit"], n), v["unit"] * m1), "blinded": (v["blinded"], m1)}
+        for name, (number, plaintext) in results.items():
+            computed[name] = (number, v[name])
+            computed[f"{name}_zero"] = (int(plaintext % u == 0), v[f"{name}_zero"])
+            opened = decrypt(v[name])
+            # What blinding makes of a plaintext other than 0 is secret; but it has one.
+            computed[f"plaintext of {name}"] = (opened is not None and (name == "blinded" or opened == plaintext % u), True)
+            computed[f"zero test of {name}"] = (int(pow(v[name], v["v_p"], p) == 1), v[f"{name}_zero"])
+    return [name for name, (found, wanted) in computed.items() if found != wanted]
+
+
+def discrete_logarithm(base, power, prime, order):
+    """The exponent below the order that gives the power, found by trying all."""
+    number = 1
+    for exponent in range(order):
+        if number == power:
+            return exponent
+        number = number * base % prime
+    return None
+
+
+@functools.lru_cache
+def is_prime(number):
+    """Miller and Rabin's test to the bases from 2 to 179."""
+    if number < 2 or any(number % divisor == 0 and number != divisor for divisor in range(2, 200)):
+        return False
+    if number < 200 * 200:
+        return True
+    odd = (number - 1) // ((number - 1) & (1 - number))
+    for base in range(2, 180):
+        power, exponent = pow(base, odd, number), odd
+        while exponent != number - 1 and power not in (1, number - 1):
+            power, exponent = power * power % number, 2 * exponent
+        if power != number - 1 and exponent % 2 == 0:
+            return False
+    return True
 
 
 def main():
