@@ -19,6 +19,8 @@ const LONGEST_WINDOW_BITS: u32 = 11;
 /// and q^2 each, of 10 bits and 64 MiB modulo n^2 for exponents of 1024 bits, 80 MiB for 1280; each is built in about a
 /// tenth of a second. A training server, which keeps its own two tables and one for its peer's key, takes 200 MiB.
 const TABLE_BYTES: u64 = 96 << 20;
+/// The same modulo what is no square: products there are so short that rows have to lie near.
+const PLAIN_TABLE_BYTES: u64 = 3 << 20;
 /// Tables are made for a multiple of so many bits: exponents of slightly different lengths share one.
 const LENGTH_STEP_BITS: u32 = 256;
 
@@ -106,8 +108,9 @@ fn window_bits(engine: EngineKind, constant_time: ConstantTime, modulus: &Modulu
             // Limbs of 52 bits in words of 64.
             let row_bytes = u64::from(modulus.bits().div_ceil(52)) * 8;
             let table_bytes = |window: u32| (u64::from(max_bits.div_ceil(window)) * row_bytes) << window;
+            let most_bytes = if modulus.root().is_some() { TABLE_BYTES } else { PLAIN_TABLE_BYTES };
             let mut longer = (WINDOW_BITS + 1..=LONGEST_WINDOW_BITS).rev();
-            longer.find(|window| table_bytes(*window) <= TABLE_BYTES).unwrap_or(WINDOW_BITS)
+            longer.find(|window| table_bytes(*window) <= most_bytes).unwrap_or(WINDOW_BITS)
         }
         (ConstantTime::Default, _) => WINDOW_BITS,
     }
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn digits_are_as_long_as_the_memory_for_a_table_allows() {
-        let modulus = |bits: u32| Modulus::plain(&((Integer::from(1) << bits) - 1u32));
+        let modulus = |bits: u32| Modulus::square_of(&((Integer::from(1) << (bits / 2)) - 1u32));
         let window = |bits, max_bits| window_bits(EngineKind::Ifma, ConstantTime::Default, &modulus(bits), max_bits);
         assert_eq!(window(2048, 1024), 11);
         assert_eq!((window(4096, 1024), window(4096, 1280)), (10, 10));
@@ -129,6 +132,8 @@ mod tests {
         for (engine, bits) in [(EngineKind::Gmp, STRICT_WINDOW_BITS), (EngineKind::Ifma, STRICT_IFMA_WINDOW_BITS)] {
             assert_eq!(window_bits(engine, ConstantTime::Strict, &modulus(2048), 1024), bits);
         }
+        let plain = Modulus::plain(&((Integer::from(1) << 1024u32) - 1u32));
+        assert_eq!(window_bits(EngineKind::Ifma, ConstantTime::Default, &plain, 256), 9);
         let gmp = window_bits(EngineKind::Gmp, ConstantTime::Default, &modulus(2048), 1024);
         assert_eq!(gmp, WINDOW_BITS);
     }
