@@ -420,7 +420,7 @@ fn usage_errors_end_with_2() {
         ("tarin", "tarin"),
         ("train --data xor", "--out"),
         ("train --data xor --layers 2 --out o", "layers"),
-        ("train --data xor --comparison dgk --out o", "blinded"),
+        ("train --data xor --comparison magic --out o", "blinded"),
         ("train --data xor --protocol batched --out o", "packed"),
         ("train --data xor --bound weight=3 --out o", "weights"),
         ("train --data xor --engine abacus --out o", "abacus"),
