@@ -220,7 +220,7 @@ fn the_commands_write_their_files() {
         ("primitives --key-bits 1023 --out p", "even"),
         ("primitives --batch 0 --out p", "batch"),
         ("sweep --engine fast --out s", "fast"),
-        ("sweep --comparison dgk --out s", "blinded"),
+        ("sweep --comparison magic --out s", "blinded"),
         ("sweep --steps 0 --out s", "steps"),
         ("sweep --test-split 1.5 --out s", "between 0 and 1"),
     ] {

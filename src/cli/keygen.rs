@@ -22,8 +22,8 @@ pub struct Args {
     /// Length of the key in bits, 1024 to 4096 and even; 3072 for what must stay secret past 2030.
     #[arg(long, value_name = "BITS", default_value_t = 2048)]
     key_bits: u32,
-    /// Form of the key: `full`, or `subgroup` for a key server, with which training is about twice as fast, on one
-    /// assumption more: that randomisers from a secret subgroup look like any others (SECURITY.md).
+    /// Form of the key: `full`, or `subgroup` for a key server, with which a step with blinded comparisons takes about
+    /// half the time, on one assumption more: that randomisers from a secret subgroup look like any others (SECURITY.md).
     #[arg(long, value_name = "FORM", default_value_t = KeyForm::Full)]
     key_form: KeyForm,
     /// Path and name of the two files, without their endings.

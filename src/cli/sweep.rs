@@ -47,8 +47,8 @@ pub struct Args {
     /// Protocols: `packed`, and `element` as its baseline.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "element,packed")]
     protocol: Vec<Protocol>,
-    /// Comparisons.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "blinded")]
+    /// Comparisons: `dgk` and `blinded` [default: dgk for `packed`, blinded for `element`].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     comparison: Vec<Comparison>,
     /// Engines [default: the environment variable SMLP_ENGINE, else auto].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]

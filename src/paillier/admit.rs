@@ -46,8 +46,8 @@ pub enum AdmissionRule {
     BaseJacobi,
     /// S1: p q = n for the p, q of a private key file, of equal length, both primes that are 3 modulo 4.
     PrimesMatch,
-    /// S2: for a key whose h generates a subgroup, its orders v and w have their length, v | p - 1, w | q - 1, and h^v = 1
-    /// modulo p^2, h^w = 1 modulo q^2.
+    /// S2: for a key whose h generates a subgroup, its orders v and w are primes of their length, v | p - 1, w | q - 1, and
+    /// h^v = 1 modulo p^2, h^w = 1 modulo q^2, h being 1 modulo neither p nor q.
     OrdersMatch,
     /// C1: c is not 0.
     CiphertextNonZero,
@@ -191,10 +191,15 @@ pub(super) fn order(
     let rule = AdmissionRule::OrdersMatch;
     let length = order.to_integer().significant_bits();
     rule.require(length == order_bits, || format!("an order of h has {length} bits instead of {order_bits}"))?;
+    let is_prime = order.to_integer().mod_u(4) == 3 && is_probably_prime(order, order_bits, &mut SecureRng::from_os());
+    rule.require(is_prime, || "an order of h is no prime that is 3 modulo 4".into())?;
     let (_, rest) = constant::div_rem(&constant::sub_small(prime, 1), order);
     rule.require(constant::is_zero(&rest).into(), || "an order of h does not divide p - 1 or q - 1".into())?;
     let square = SecretLimbs::new(constant::mul(prime, prime).to_integer().to_digits(Order::Lsf));
-    let power = constant::pow_mod(&SecretLimbs::new(h.to_digits(Order::Lsf)), order, order_bits, &square);
+    let h = SecretLimbs::new(h.to_digits(Order::Lsf));
+    let trivial = constant::is_one(&constant::rem(&h, prime));
+    rule.require((!trivial).into(), || "h is 1 modulo p or q".into())?;
+    let power = constant::pow_mod(&h, order, order_bits, &square);
     rule.require(constant::is_one(&power).into(), || "h does not have the order that the key says".into())
 }
 

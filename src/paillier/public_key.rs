@@ -106,7 +106,8 @@ impl PublicKey {
 
     /// Length of s in the h^s that hides a sum of `terms` ciphertexts h^e, e < 2^E, raised to secret exponents of
     /// `exponent_bits` bits: E + T + ceil(log2 d) + sigma (protocol.md, rule 1). In a subgroup the sum's own randomiser is
-    /// hidden whatever its exponents: h^s is at most 2^-sigma from uniform.
+    /// hidden whatever its exponents: h^s is at most 2^-sigma from uniform, if the key was made honestly; nobody but
+    /// its owner can check the order of h.
     pub fn rerandomizer_bits(&self, exponent_bits: u32, terms: usize, sigma: u32) -> u32 {
         self.uniform_randomizer_bits(sigma).unwrap_or_else(|| {
             self.randomizer_bits() + exponent_bits + terms.max(1).next_power_of_two().ilog2() + sigma

@@ -20,11 +20,14 @@ use subtle::Choice;
 use zeroize::Zeroizing;
 
 use crate::arith::Engine;
-use crate::dgk::{Ciphertexts, DgkError, KEY_BITS, MAX_COMPARED_BITS, Parameters, SecretKey};
+use crate::dgk::{Ciphertexts, DgkError, KEY_BITS, Parameters, SecretKey};
 use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs};
 
 use super::ProtocolError;
+
+/// The longest values: with one bit more they fill a word.
+const LONGEST_BITS: u32 = 63;
 
 /// What a comparison's key is made for: n no shorter than the servers' keys, if there is such a length, and values of up to
 /// `longest_bits` bits.
@@ -32,14 +35,16 @@ use super::ProtocolError;
 /// # Errors
 /// If values are too long to be compared.
 pub(super) fn parameters(key_bits: u32, longest_bits: u32) -> Result<Parameters, ProtocolError> {
+    if longest_bits > LONGEST_BITS {
+        let reason = format!(
+            "values of {longest_bits} bits are compared, --comparison dgk takes up to {LONGEST_BITS}; declare shorter bounds"
+        );
+        return Err(ProtocolError::Config { reason });
+    }
     let [.., longest_key] = KEY_BITS;
     let key_bits = KEY_BITS.into_iter().find(|offered| *offered >= key_bits).unwrap_or(longest_key);
-    Parameters::new(key_bits, longest_bits).map_err(|_| ProtocolError::Config {
-        reason: format!(
-            "values of {longest_bits} bits are compared, --comparison dgk takes up to {MAX_COMPARED_BITS}; declare shorter \
-             bounds"
-        ),
-    })
+    let refused = |error: DgkError| ProtocolError::Config { reason: error.to_string() };
+    Parameters::new(key_bits, longest_bits).map_err(refused)
 }
 
 /// How the values of a tensor are compared.
@@ -57,7 +62,8 @@ impl Compared {
         self.bits as usize + 1
     }
 
-    /// Bits 0 to l of a number of either sign, |number| < 2^(S + 1), in two's complement. `constant`.
+    /// Bits 0 to l of a number of either sign, |number| < 2^(S + 1), in two's complement. `constant` but for
+    /// the number's sign and its length in limbs.
     fn low_bits(self, number: &Integer) -> u64 {
         // A multiple of 2^(l + 1) that makes the number positive.
         let offset_bits = self.share_bits.max(self.bits) + 2;
@@ -81,7 +87,8 @@ impl Compared {
     }
 }
 
-/// P2: E[a_i] of its shares, bit 0 of every value first. Timing class: `constant` in the shares.
+/// P2: E[a_i] of its shares, bit 0 of every value first. Timing class: `constant` in the shares but for their signs and
+/// lengths in limbs.
 pub(super) fn seal(
     engine: &Engine,
     key: &SecretKey,
@@ -102,7 +109,7 @@ pub(super) fn own_bits(compared: Compared, shares: &[Integer], deltas: &[Choice]
 }
 
 /// P1: the blinded c of every value, `compared.terms()` for each, from what [`seal`] made of as many values.
-/// Timing class: `constant` in shares and deltas, `fixed_sequence` in what blinds.
+/// Timing class: `constant` in deltas and, but for signs and lengths in limbs, in shares; `fixed_sequence` in what blinds.
 pub(super) fn answer(
     engine: &Engine,
     compared: Compared,
@@ -293,7 +300,8 @@ mod tests {
     fn values_too_long_for_any_key_are_refused_before_anything_runs() {
         assert_eq!(parameters(1536, 17).unwrap().key_bits(), 2048);
         assert_eq!(parameters(4096, 17).unwrap().key_bits(), 3072);
-        let error = parameters(2048, 65).unwrap_err();
+        parameters(2048, 63).unwrap();
+        let error = parameters(2048, 64).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("--comparison dgk"), "{error}");
     }
 }

@@ -16,7 +16,7 @@ use smlp::measure::rows::{PoolRow, PrimitiveRow, SampleRow, SweepRow};
 use smlp::measure::units::{format_ms, format_seconds, format_share};
 use smlp::measure::{CsvRow, Summary, sweep, write_rows};
 use smlp::paillier::{KeyForm, SecretKey};
-use smlp::protocol::config::{Comparison, Protocol};
+use smlp::protocol::config::Protocol;
 use smlp::report::write_report;
 use smlp::rng::SecureRng;
 
@@ -171,7 +171,7 @@ impl Reproduction<'_> {
             test_split: 0.2,
             seed: self.seed,
             protocols: vec![Protocol::Element, Protocol::Packed],
-            comparisons: vec![Comparison::Blinded],
+            comparisons: Vec::new(),
             engines: vec![self.engine.kind()],
             constant_time: self.engine.constant_time(),
             threads: vec![self.engine.threads()],

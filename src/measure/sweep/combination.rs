@@ -44,7 +44,10 @@ pub fn combinations(settings: &Settings) -> Vec<Combination> {
     };
     let all = vec![first];
     let all = vary(all, &settings.protocols, |c, protocol| Combination { protocol, ..c });
-    let all = vary(all, &settings.comparisons, |c, comparison| Combination { comparison, ..c });
+    let all = match settings.comparisons.as_slice() {
+        [] => all.into_iter().map(|c| Combination { comparison: c.protocol.comparison(), ..c }).collect(),
+        comparisons => vary(all, comparisons, |c, comparison| Combination { comparison, ..c }),
+    };
     let all = vary(all, &settings.engines, |c, engine| Combination { engine, ..c });
     let all = vary(all, &settings.threads, |c, threads| Combination { threads, ..c });
     let all = vary(all, &settings.key_bits, |c, key_bits| Combination { key_bits, ..c });

@@ -38,7 +38,7 @@ pub struct Settings {
     pub seed: u64,
     /// Protocols.
     pub protocols: Vec<Protocol>,
-    /// Comparisons.
+    /// Comparisons; none for each protocol's own.
     pub comparisons: Vec<Comparison>,
     /// Engines.
     pub engines: Vec<EngineKind>,

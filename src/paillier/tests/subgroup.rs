@@ -92,6 +92,10 @@ fn s2_orders() {
     refused(admit::order(h, p, v, 192), "160 bits instead of 192");
     refused(admit::order(h, p, &SecretLimbs::zero(3), 160), "0 bits");
     refused(admit::order(h, p, w, 160), "does not divide");
+    let composite = Integer::from(&*v.to_integer() - 3u32 * 4u32);
+    let composite = (0u32..).map(|i| Integer::from(&composite - 4u32 * i)).find(|c| c.is_divisible_u(3)).unwrap();
+    refused(admit::order(h, p, &SecretLimbs::from_integer(&composite, 3), 160), "no prime");
+    refused(admit::order(&Integer::from(1), p, v, 160), "1 modulo p or q");
     refused(admit::order(&Integer::from(h + 1u32), p, v, 160), "does not have the order");
 }
 
