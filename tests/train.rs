@@ -65,10 +65,11 @@ fn the_packed_protocol_is_the_default_and_classifies_every_test_row() {
     assert_eq!(code, Some(0), "{stderr}");
     let summary = summary(&out);
     assert_eq!((&summary["protocol"], &summary["status"]), (&"packed".into(), &"completed".into()));
+    assert_eq!(summary["comparison"], "dgk");
     assert_eq!((&summary["classify_rows"], &summary["classified_equal"]), (&4.into(), &true.into()));
     for party in ["P1", "P2"] {
         let work = summary["work_ms"][party].as_object().unwrap();
-        assert!(work.len() == 7 && work.values().all(|time| time.as_f64() > Some(0.0)), "{work:?}");
+        assert!(work.len() == 8 && work.values().all(|time| time.as_f64() > Some(0.0)), "{work:?}");
     }
     assert!(history(&out)[1].running_loss.is_some_and(f64::is_finite));
 }
