@@ -3,9 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use rug::Integer;
 use rug::integer::Order;
 
+use super::backend::gmp::constant;
+use super::engine::Engine;
+use crate::rng::SecureRng;
 use crate::secret::SecretLimbs;
 
 /// What the time of an operation may depend on.
@@ -54,6 +58,18 @@ impl Exponents {
     /// If a value does not fit in `bits`.
     pub fn single_use(values: Vec<SecretLimbs>, bits: u32) -> Exponents {
         Self::secret(&values, bits, TimingClass::FixedSequence)
+    }
+
+    /// `count` fresh secret exponents that are used once, at most 2^-64 from uniform below `order`, which outlives them:
+    /// reduced and not drawn again, whose number of draws would tell the order. Timing class: `constant` in the order.
+    ///
+    /// # Panics
+    /// If the top limb of `order` is zero.
+    pub fn single_use_below(engine: &Engine, order: &SecretLimbs, count: usize, rng: &mut SecureRng) -> Exponents {
+        let bits = order.to_integer().significant_bits();
+        let drawn: Vec<SecretLimbs> = (0..count).map(|_| rng.bits(bits + 64)).collect();
+        let reduced = engine.install(|| drawn.par_iter().map(|number| constant::rem(number, order)).collect());
+        Exponents::single_use(reduced, bits)
     }
 
     /// Secret exponents that outlive one use ([`TimingClass::Constant`]), each below 2^`bits`.
@@ -123,5 +139,27 @@ fn top_bits(bits: u32, limbs_each: usize) -> u32 {
 impl fmt::Debug for Exponents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Exponents({} of {} bits, {:?})", self.len(), self.bits(), self.class())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arith::EngineOptions;
+
+    #[test]
+    fn drawn_exponents_are_below_the_order_and_fill_its_range() {
+        let engine = Engine::new(&EngineOptions { threads: 1, ..EngineOptions::default() }).unwrap();
+        // Just above a power of two, where a number of as many bits would be too large half of the time.
+        let order = (Integer::from(1) << 90u32) + 15u32;
+        let limbs = SecretLimbs::from_integer(&order, 2);
+        let drawn = Exponents::single_use_below(&engine, &limbs, 1000, &mut SecureRng::from_os());
+        assert_eq!((drawn.len(), drawn.bits(), drawn.class()), (1000, 91, TimingClass::FixedSequence));
+        let numbers: Vec<Integer> =
+            (0..1000).map(|i| Integer::clone(&SecretLimbs::new(drawn.limbs(i).to_vec()).to_integer())).collect();
+        assert!(numbers.iter().all(|number| *number < order));
+        // 500 expected, standard deviation 16.
+        let upper = numbers.iter().filter(|number| number.get_bit(89)).count();
+        assert!((400..600).contains(&upper), "{upper}");
     }
 }

@@ -62,8 +62,8 @@ impl SecretKey {
         &self.0.public
     }
 
-    /// Fresh ciphertexts of plaintexts in [0, u): g^m h^r, h^r exactly uniform, through tables modulo p and q whose
-    /// exponents are uniform modulo v_p and v_q. Timing class: `constant` in the plaintexts and in the key,
+    /// Fresh ciphertexts of plaintexts in [0, u): g^m h^r, h^r at most 2^-63 from uniform, through tables modulo p and
+    /// q whose exponents are below v_p and v_q. Timing class: `constant` in the plaintexts and in the key,
     /// `fixed_sequence` in r.
     ///
     /// # Errors
@@ -94,15 +94,14 @@ impl SecretKey {
         public.multiply(engine, &encoded, &self.randomizers(engine, bits.len(), rng)?)
     }
 
-    /// `count` numbers h^r, exactly uniform in the group of h. Timing class: `fixed_sequence` in r, `constant` in the key.
+    /// `count` numbers h^r, at most 2^-63 from uniform in the group of h. Timing class: `fixed_sequence` in r, `constant` in the key.
     ///
     /// # Errors
     /// If the engine fails.
     pub fn randomizers(&self, engine: &Engine, count: usize, rng: &mut SecureRng) -> Result<Batch, DgkError> {
         let Inner { v_p, v_q, crt, h_powers, .. } = &*self.0;
-        let bits = self.parameters().order_bits;
-        let at_p = h_powers.0.power(engine, &exponents_below(v_p, bits, count, rng))?;
-        let at_q = h_powers.1.power(engine, &exponents_below(v_q, bits, count, rng))?;
+        let at_p = h_powers.0.power(engine, &Exponents::single_use_below(engine, v_p, count, rng))?;
+        let at_q = h_powers.1.power(engine, &Exponents::single_use_below(engine, v_q, count, rng))?;
         Ok(crt.join(engine, &at_p, &at_q)?)
     }
 
@@ -187,17 +186,6 @@ impl SecretKey {
             std::iter::successors(Some(one), next).take(self.parameters().plaintext_modulus as usize).collect()
         })
     }
-}
-
-/// `count` exponents uniform in [0, order), each for one use; the number of draws says nothing about them.
-fn exponents_below(order: &SecretLimbs, bits: u32, count: usize, rng: &mut SecureRng) -> Exponents {
-    let exponent = |_| loop {
-        let candidate = rng.bits(bits);
-        if constant::lt(&candidate, order).into() {
-            return candidate;
-        }
-    };
-    Exponents::single_use((0..count).map(exponent).collect(), bits)
 }
 
 impl fmt::Debug for SecretKey {

@@ -147,8 +147,8 @@ impl SecretKey {
             Some(Opening { orders: (v, w), .. }) => {
                 let (at_p, at_q) = &self.0.h_powers;
                 let halves = [
-                    at_p.power(engine, &exponents_below(engine, v, count, rng))?,
-                    at_q.power(engine, &exponents_below(engine, w, count, rng))?,
+                    at_p.power(engine, &Exponents::single_use_below(engine, v, count, rng))?,
+                    at_q.power(engine, &Exponents::single_use_below(engine, w, count, rng))?,
                 ];
                 self.0.crt.join(engine, &Batch::concat(&halves))?
             }
@@ -290,14 +290,6 @@ impl Opening {
 fn decryption_factor(prime: &SecretLimbs, other: &SecretLimbs, order: &SecretLimbs) -> SecretLimbs {
     let product = constant::rem(&constant::mul(order, other), prime);
     constant::invert_mod(&product, prime).into_option().expect("p and q are coprime and the orders below them")
-}
-
-/// `count` fresh exponents, at most 2^-64 from uniform below `order`, each for one use.
-fn exponents_below(engine: &Engine, order: &SecretLimbs, count: usize, rng: &mut SecureRng) -> Exponents {
-    let bits = order.to_integer().significant_bits();
-    let drawn: Vec<SecretLimbs> = (0..count).map(|_| rng.bits(bits + 64)).collect();
-    let reduced = engine.install(|| drawn.par_iter().map(|number| constant::rem(number, order)).collect());
-    Exponents::single_use(reduced, bits)
 }
 
 /// A number in as many limbs as it has: used where the length is public.
