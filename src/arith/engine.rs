@@ -7,6 +7,7 @@ use rug::Integer;
 use rug::integer::Order;
 use rug::ops::RemRounding;
 use subtle::Choice;
+use zeroize::Zeroizing;
 
 use super::algorithms::comb::FixedBase;
 use super::backend::gmp::constant;
@@ -199,10 +200,28 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Shape`].
     pub fn select(&self, on_zero: &Batch, on_one: &Batch, choices: &[Choice]) -> Result<Batch, EngineError> {
-        self.run(Job::Select { on_zero: on_zero.clone(), on_one: on_one.clone(), choices: choices.into() })
+        let choices = Zeroizing::new(choices.iter().map(Choice::unwrap_u8).collect());
+        self.choose(&[on_zero.clone(), on_one.clone()], choices)
+    }
+
+    /// For each position the residue that its choice names among `options`, of which each has as many residues as there are
+    /// choices, or a single one for all. Timing class: `constant` in the choices.
+    ///
+    /// # Errors
+    /// [`EngineError::Shape`] for lengths or moduli that do not fit, no option, or a choice beyond them.
+    pub fn choose(&self, options: &[Batch], choices: Zeroizing<Vec<u8>>) -> Result<Batch, EngineError> {
+        self.run(Job::Choose { options: options.to_vec(), choices: Arc::new(choices) })
     }
 
     /// Numbers of one width, each below the square of the widest modulus, as residues.
+    /// [`Batch::gather`] on all threads.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn gather(&self, batch: &Batch, indices: &[usize]) -> Batch {
+        self.install(|| batch.gather(indices))
+    }
+
     pub(crate) fn load_limbs(&self, moduli: &Moduli, numbers: &SecretLimbs, len: usize) -> Batch {
         self.install(|| self.0.backend.load(moduli, numbers.as_slice(), len))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use subtle::Choice;
+use zeroize::Zeroizing;
 
 use super::algorithms::comb::FixedBase;
 use super::batch::Batch;
@@ -47,14 +47,12 @@ pub enum Job {
     },
     /// See [`Engine::invert_vartime`](super::Engine::invert_vartime).
     InvertVartime(Batch),
-    /// See [`Engine::select`](super::Engine::select).
-    Select {
-        /// What a choice of zero takes.
-        on_zero: Batch,
-        /// What a choice of one takes.
-        on_one: Batch,
-        /// One choice for each residue.
-        choices: Arc<[Choice]>,
+    /// See [`Engine::choose`](super::Engine::choose).
+    Choose {
+        /// What there is to choose from.
+        options: Vec<Batch>,
+        /// The number of an option for each residue of the result.
+        choices: Arc<Zeroizing<Vec<u8>>>,
     },
 }
 

@@ -165,66 +165,88 @@ fn starts<B: Backend>(field: &Field<'_, B>, positions: usize) -> Vec<Words> {
     starts
 }
 
-/// The most groups of lanes for which the same table is read.
+/// The most groups of lanes that take a step at the same time, where a table is read as a whole for all of them.
 const MOST_GROUPS: usize = 8;
+/// The same where rows are read by address: a position's rows and their page entries stay near for all of them.
+const MOST_GROUPS_BY_ADDRESS: usize = 32;
 
 /// Powers by exponents that the table is long enough for.
 pub(crate) fn power<B: Backend>(table: &FixedBase, exponents: &Exponents, class: TimingClass) -> Batch {
     let (layout, moduli) = (table.layout(), &table.0.moduli);
     let kernels = B::kernels(moduli, |_| 0, layout, class);
     let of_a_thread = exponents.len().div_ceil(B::WIDTH).div_ceil(rayon::current_num_threads());
-    let together = if 1 << table.window_bits() <= B::WHOLE_ROWS { of_a_thread.clamp(1, MOST_GROUPS) } else { 1 };
+    let is_whole = 1 << table.window_bits() <= B::WHOLE_ROWS;
+    let most = if is_whole { MOST_GROUPS } else { MOST_GROUPS_BY_ADDRESS };
+    let together = of_a_thread.clamp(1, most);
+    let work = Comb { table, kernels: &kernels, exponents, looked_up_together: if is_whole { together } else { 1 } };
     let mut out = Residues::zero(layout, exponents.len(), moduli.is_secret());
     let pieces = out.words_mut().par_chunks_mut(together * layout.group_words()).enumerate();
     pieces.for_each_init(Scratch::default, |scratch, (piece, out)| {
-        power_of_groups::<B>(table, &kernels, exponents, piece * together * B::WIDTH, out, scratch)
+        work.power_of_groups(piece * together * B::WIDTH, out, scratch)
     });
     Batch::new(moduli.clone(), out)
 }
 
-/// The powers by the exponents from `first` on, as many groups as `out` has, which take a step at the same time.
-fn power_of_groups<B: Backend>(
-    table: &FixedBase,
-    kernels: &B::Kernels<'_>,
-    exponents: &Exponents,
-    first: usize,
-    out: &mut [u64],
-    scratch: &mut Scratch,
-) {
-    let (window_bits, group_words) = (table.window_bits(), table.layout().group_words());
-    let positions = digit_count(exponents.bits(), window_bits);
-    let prepared = table.0.prepared && positions > 0;
-    let groups = out.len() / group_words;
-    out.chunks_exact_mut(group_words).for_each(|out| out.copy_from_slice(table.0.starts[positions].as_slice()));
-    let mut sums = vec![Words::secret(if prepared { group_words / 2 } else { 0 }); groups];
-    let (entries, scratch) = scratch.with_inner(out.len());
-    let mut digits = Digits::zero(groups * B::WIDTH);
-    let digits_at = |position: usize, digits: &mut Digits| {
-        digits.fill(|lane| digit(exponents.limbs((first + lane).min(exponents.len() - 1)), position, window_bits));
-    };
-    let rows = table.0.rows.as_slice();
-    let mut tables = rows.chunks_exact(table.position_words()).take(positions).enumerate().peekable();
-    digits_at(0, &mut digits);
-    while let Some((position, rows)) = tables.next() {
-        kernels.look_up(entries, rows, digits.as_slice());
-        let next = tables.peek().map(|(_, next)| {
-            digits_at(position + 1, &mut digits);
-            *next
-        });
-        let groups = out.chunks_exact_mut(group_words).zip(entries.chunks_exact(group_words)).zip(&mut sums);
-        for (((out, entry), sum), digits) in groups.zip(digits.as_slice().chunks_exact(B::WIDTH)) {
-            match next {
-                _ if prepared => {
-                    kernels.comb_step(out, sum.as_mut_slice(), entry, next.map(|next| (next, digits)), scratch)
+struct Comb<'a, K> {
+    table: &'a FixedBase,
+    kernels: &'a K,
+    exponents: &'a Exponents,
+    /// Groups of lanes.
+    looked_up_together: usize,
+}
+
+impl<K: Kernels> Comb<'_, K> {
+    /// The powers by the exponents from `first` on, as many groups as `out` has, which take a step at the same time.
+    fn power_of_groups(&self, first: usize, out: &mut [u64], scratch: &mut Scratch) {
+        let Comb { table, kernels, exponents, looked_up_together } = *self;
+        let Layout { width, .. } = table.layout();
+        let (window_bits, group_words) = (table.window_bits(), table.layout().group_words());
+        let positions = digit_count(exponents.bits(), window_bits);
+        let prepared = table.0.prepared && positions > 0;
+        let groups = out.len() / group_words;
+        out.chunks_exact_mut(group_words).for_each(|out| out.copy_from_slice(table.0.starts[positions].as_slice()));
+        let mut sums = Words::secret(if prepared { groups * group_words / 2 } else { 0 });
+        let (entries, scratch) = scratch.with_inner(looked_up_together * group_words);
+        let digits_at = |position: usize, digits: &mut Digits| {
+            digits.fill(|lane| digit(exponents.limbs((first + lane).min(exponents.len() - 1)), position, window_bits));
+        };
+        let (mut digits, mut later) = (Digits::zero(groups * width), Digits::zero(groups * width));
+        digits_at(0, &mut digits);
+        let rows = table.0.rows.as_slice();
+        let mut tables = rows.chunks_exact(table.position_words()).take(positions).enumerate().peekable();
+        while let Some((position, rows)) = tables.next() {
+            let next = tables.peek().map(|(_, next)| {
+                digits_at(position + 1, &mut later);
+                *next
+            });
+            for group in 0..groups {
+                let now = &digits.as_slice()[group * width..];
+                if group % looked_up_together == 0 {
+                    let together = looked_up_together.min(groups - group);
+                    kernels.look_up(&mut entries[..together * group_words], rows, &now[..together * width]);
                 }
-                Some(next) => kernels.product_ahead(out, entry, next, digits, scratch),
-                None => kernels.product(out, entry, scratch),
+                let entry = &entries[group % looked_up_together * group_words..][..group_words];
+                let ahead = match now.get(width..2 * width) {
+                    Some(digits) => Some((rows, digits)),
+                    None => next.map(|next| (next, &later.as_slice()[..width])),
+                };
+                let out = &mut out[group * group_words..][..group_words];
+                match ahead {
+                    _ if prepared => {
+                        let sum = &mut sums.as_mut_slice()[group * group_words / 2..][..group_words / 2];
+                        kernels.comb_step(out, sum, entry, ahead, scratch);
+                    }
+                    Some((rows, digits)) => kernels.product_ahead(out, entry, rows, digits, scratch),
+                    None => kernels.product(out, entry, scratch),
+                }
             }
+            std::mem::swap(&mut digits, &mut later);
         }
-    }
-    if prepared {
-        for (out, sum) in out.chunks_exact_mut(group_words).zip(&mut sums) {
-            kernels.comb_end(out, sum.as_mut_slice(), scratch);
+        if prepared {
+            let sums = sums.as_mut_slice().chunks_exact_mut(group_words / 2);
+            for (out, sum) in out.chunks_exact_mut(group_words).zip(sums) {
+                kernels.comb_end(out, sum, scratch);
+            }
         }
     }
 }

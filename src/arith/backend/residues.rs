@@ -3,6 +3,8 @@
 //! Residues come in groups of `width` lanes. Within a group the limbs go first: limb j of lane l is word
 //! j * width + l, so that one vector holds the same limb of all lanes. What the lanes beyond the last residue hold is unspecified.
 
+use rayon::prelude::*;
+
 use super::words::Words;
 use crate::arith::options::EngineKind;
 
@@ -80,7 +82,8 @@ impl Residues {
         self.words.as_mut_slice()
     }
 
-    /// The group whose first lane is the residue at `first`. Its lanes beyond the last residue are zero.
+    /// The group whose first lane is the residue at `first`. What its lanes beyond the last residue hold is
+    /// unspecified.
     pub fn group(&self, first: usize) -> &[u64] {
         &self.words()[first * self.layout.limbs..][..self.layout.group_words()]
     }
@@ -113,10 +116,20 @@ impl Residues {
 
     /// The residues at `indices`, in a batch that is secret if this one is.
     pub fn gather(&self, indices: impl ExactSizeIterator<Item = usize>) -> Residues {
+        let indices: Vec<usize> = indices.collect();
+        if let Some(from) = indices.iter().find(|from| **from >= self.len) {
+            panic!("residue {from} of a batch of {}", self.len);
+        }
         let mut out = Residues::zero(self.layout, indices.len(), self.secret);
-        for (to, from) in indices.enumerate() {
-            assert!(from < self.len, "residue {from} of a batch of {}", self.len);
-            out.copy_residue(to, self, from);
+        let (width, group_words) = (self.layout.width, self.layout.group_words().max(1));
+        let fill = |(group, out): (usize, &mut [u64])| {
+            let first = group * width;
+            self.read_group(|lane| indices[(first + lane).min(indices.len() - 1)], out);
+        };
+        if rayon::current_thread_index().is_some() {
+            out.words_mut().par_chunks_mut(group_words).enumerate().for_each(fill);
+        } else {
+            out.words_mut().chunks_mut(group_words).enumerate().for_each(fill);
         }
         out
     }
@@ -125,6 +138,16 @@ impl Residues {
     pub fn concat(parts: &[&Residues]) -> Residues {
         let len = parts.iter().map(|part| part.len).sum();
         let mut out = Residues::zero(parts[0].layout, len, parts.iter().any(|part| part.secret));
+        let (last, full) = parts.split_last().expect("there is a part");
+        if full.iter().all(|part| part.len.is_multiple_of(part.layout.width)) {
+            let mut rest = out.words_mut();
+            for part in full.iter().chain([last]) {
+                let (own, behind) = rest.split_at_mut(part.words().len());
+                own.copy_from_slice(part.words());
+                rest = behind;
+            }
+            return out;
+        }
         let sources = parts.iter().flat_map(|part| (0..part.len).map(move |from| (part, from)));
         for (to, (part, from)) in sources.enumerate() {
             out.copy_residue(to, part, from);

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use rug::Integer;
 use rug::ops::RemRounding;
 use subtle::Choice;
+use zeroize::Zeroizing;
 
 use super::oracle::Oracle;
 use super::{engines, in_each_class, integer, modulus, residues, secret};
@@ -184,6 +185,26 @@ proptest! {
         for engine in engines() {
             let (zero, one) = (load(engine, &modulus, &values), load(engine, &modulus, &reversed));
             prop_assert_eq!(&engine.store(&engine.select(&zero, &one, &choices)?), &expected);
+        }
+    }
+
+    #[test]
+    fn choices_name_their_options((modulus, values) in modulus_and(1..12), picks in proptest::collection::vec(0u8..5, 11)) {
+        let picks = &picks[..values.len()];
+        // An option that all positions share, and four of their own.
+        let rotated = |by: usize| (0..values.len()).map(|i| values[(i + by) % values.len()].clone()).collect::<Vec<_>>();
+        let options: Vec<Vec<Integer>> = (0..5).map(|by| if by == 2 { vec![values[0].clone()] } else { rotated(by) }).collect();
+        let expected: Vec<Integer> = picks
+            .iter()
+            .enumerate()
+            .map(|(index, &pick)| options[usize::from(pick)].get(index).unwrap_or(&values[0]).clone())
+            .collect();
+        for engine in engines() {
+            let options: Vec<Batch> = options.iter().map(|option| load(engine, &modulus, option)).collect();
+            let chosen = engine.choose(&options, Zeroizing::new(picks.to_vec()))?;
+            prop_assert_eq!(&engine.store(&chosen), &expected);
+            let single = engine.choose(&options[2..3], Zeroizing::new(vec![0; 9]))?;
+            prop_assert_eq!(&engine.store(&single), &vec![values[0].clone(); 9]);
         }
     }
 

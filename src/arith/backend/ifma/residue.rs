@@ -63,29 +63,31 @@ simd! {
         let (x0, x1) = x.split_at_mut(limbs);
         let (y0, y1) = y.split_at(limbs);
         prefetch_row(ahead[0]);
+        if x1.is_empty() {
+            for row in &ahead[1..] {
+                prefetch_row(row);
+            }
+            multiply(low, x0, y0);
+            reduce(low, x0, quotient.first_chunk_mut().expect("a number has a block"), reducer);
+            return;
+        }
         multiply(low, x0, y0);
         prefetch_row(ahead[1]);
         begin_quotient(low, quotient, reducer);
         prefetch_row(ahead[2]);
-        if !x1.is_empty() {
-            multiply(high, x0, y1);
-        }
+        multiply(high, x0, y1);
         prefetch_row(ahead[3]);
         continue_quotient(low, quotient, reducer);
         prefetch_row(ahead[4]);
-        if !x1.is_empty() {
-            multiply_add(high, x1, y0);
-        }
+        multiply_add(high, x1, y0);
         prefetch_row(ahead[5]);
         end_quotient(low, x0, quotient, reducer);
         prefetch_row(ahead[6]);
-        if !x1.is_empty() {
-            for (column, limb) in high.iter_mut().zip(&*quotient) {
-                Lanes::load(column).sub(Lanes::load(limb)).store(column);
-            }
-            prefetch_row(ahead[7]);
-            reduce(high, x1, quotient.first_chunk_mut().expect("a number has a block"), reducer);
+        for (column, limb) in high.iter_mut().zip(&*quotient) {
+            Lanes::load(column).sub(Lanes::load(limb)).store(column);
         }
+        prefetch_row(ahead[7]);
+        reduce(high, x1, quotient.first_chunk_mut().expect("a number has a block"), reducer);
     }
 
     /// x = x^2, in the form that [`product`] takes.
@@ -94,27 +96,25 @@ simd! {
         let Work { low, high, quotient } = Work::new(work, limbs);
         let (x0, x1) = x.split_at_mut(limbs);
         square(low, x0);
+        if x1.is_empty() {
+            reduce(low, x0, quotient.first_chunk_mut().expect("a number has a block"), reducer);
+            return;
+        }
         begin_quotient(low, quotient, reducer);
         // Half of the blocks now, the rest after the next block of the quotient.
         let half = limbs / BLOCK / 2;
-        if !x1.is_empty() {
-            multiply_blocks(high, x0, x1, 0..half);
-        }
+        multiply_blocks(high, x0, x1, 0..half);
         continue_quotient(low, quotient, reducer);
-        if !x1.is_empty() {
-            multiply_blocks(high, x0, x1, half..limbs / BLOCK);
-        }
+        multiply_blocks(high, x0, x1, half..limbs / BLOCK);
         end_quotient(low, x0, quotient, reducer);
-        if !x1.is_empty() {
-            let (lower, upper) = high.split_at_mut(limbs);
-            for (column, limb) in lower.iter_mut().zip(&*quotient) {
-                Lanes::load(column).double().sub(Lanes::load(limb)).store(column);
-            }
-            for column in upper {
-                Lanes::load(column).double().store(column);
-            }
-            reduce(high, x1, quotient.first_chunk_mut().expect("a number has a block"), reducer);
+        let (lower, upper) = high.split_at_mut(limbs);
+        for (column, limb) in lower.iter_mut().zip(&*quotient) {
+            Lanes::load(column).double().sub(Lanes::load(limb)).store(column);
         }
+        for column in upper {
+            Lanes::load(column).double().store(column);
+        }
+        reduce(high, x1, quotient.first_chunk_mut().expect("a number has a block"), reducer);
     }
 
     /// out = sum of pieces[i] factors[i] / R, where the pieces are numbers below R, not times R, and the factors
