@@ -6,7 +6,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rug::Integer;
 use rug::integer::Order;
+use zeroize::Zeroizing;
 
+use super::backend::Scratch;
 use super::backend::gmp::constant;
 use super::engine::Engine;
 use crate::rng::SecureRng;
@@ -67,9 +69,33 @@ impl Exponents {
     /// If the top limb of `order` is zero.
     pub fn single_use_below(engine: &Engine, order: &SecretLimbs, count: usize, rng: &mut SecureRng) -> Exponents {
         let bits = order.to_integer().significant_bits();
-        let drawn: Vec<SecretLimbs> = (0..count).map(|_| rng.bits(bits + 64)).collect();
-        let reduced = engine.install(|| drawn.par_iter().map(|number| constant::rem(number, order)).collect());
-        Exponents::single_use(reduced, bits)
+        let mut drawn = Exponents::fresh_limbs(count, bits + 64, rng);
+        let width = limbs_for(bits + 64);
+        engine.install(|| drawn.par_chunks_exact_mut(width).for_each_init(Scratch::default, |scratch, number| {
+            constant::reduce(number, order, scratch);
+        }));
+        let limbs_each = limbs_for(bits);
+        let mut limbs = vec![0; count * limbs_each];
+        for (number, limbs) in drawn.chunks_exact(width).zip(limbs.chunks_exact_mut(limbs_each)) {
+            limbs.copy_from_slice(&number[..limbs_each]);
+        }
+        Self::new(limbs, count, bits, TimingClass::FixedSequence)
+    }
+
+    /// `count` fresh secret exponents that are used once, uniform in [0, 2^`bits`).
+    pub fn fresh(count: usize, bits: u32, rng: &mut SecureRng) -> Exponents {
+        let limbs = std::mem::take(&mut *Exponents::fresh_limbs(count, bits, rng));
+        Self::new(limbs, count, bits, TimingClass::FixedSequence)
+    }
+
+    fn fresh_limbs(count: usize, bits: u32, rng: &mut SecureRng) -> Zeroizing<Vec<u64>> {
+        let limbs_each = limbs_for(bits);
+        let mut limbs = Zeroizing::new(vec![0; count * limbs_each]);
+        rng.fill(bytemuck::cast_slice_mut(&mut limbs));
+        let top_bits = top_bits(bits, limbs_each);
+        let mask = 1u64.checked_shl(top_bits).map_or(u64::MAX, |above| above - 1);
+        limbs.chunks_exact_mut(limbs_each).for_each(|number| number[limbs_each - 1] &= mask);
+        limbs
     }
 
     /// Secret exponents that outlive one use ([`TimingClass::Constant`]), each below 2^`bits`.

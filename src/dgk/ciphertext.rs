@@ -47,8 +47,8 @@ impl Ciphertexts {
     }
 
     /// The ciphertexts at `indices`, which are public and may repeat.
-    pub fn gather(&self, indices: &[usize]) -> Ciphertexts {
-        Ciphertexts::from_batch(&self.key, self.batch.gather(indices))
+    pub fn gather(&self, engine: &Engine, indices: &[usize]) -> Ciphertexts {
+        Ciphertexts::from_batch(&self.key, engine.gather(&self.batch, indices))
     }
 
     /// Consecutive ciphertexts.

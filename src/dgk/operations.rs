@@ -2,6 +2,7 @@
 
 use rug::Integer;
 use subtle::Choice;
+use zeroize::Zeroizing;
 
 use super::admit;
 use super::ciphertext::Ciphertexts;
@@ -86,6 +87,26 @@ impl Ciphertexts {
             return Err(DgkError::Shape(reason));
         }
         Ok(self.with(engine.select(self.batch(), on_one.batch(), choices)?))
+    }
+
+    /// For each position the ciphertext that its choice names among `options`, of which each has as many as there are
+    /// choices, or a single one for all. Timing class: `constant` in the choices.
+    ///
+    /// # Errors
+    /// If the keys differ, the lengths do not fit, a choice is beyond the options, or the engine fails.
+    pub fn choose(
+        engine: &Engine,
+        options: &[&Ciphertexts],
+        choices: Zeroizing<Vec<u8>>,
+    ) -> Result<Ciphertexts, DgkError> {
+        let Some(first) = options.first() else {
+            return Err(DgkError::Shape("a choice between no ciphertexts".to_owned()));
+        };
+        for option in options {
+            admit::same_key(first.key().id(), option.key().id())?;
+        }
+        let batches: Vec<Batch> = options.iter().map(|option| option.batch().clone()).collect();
+        Ok(first.with(engine.choose(&batches, choices)?))
     }
 
     fn with(&self, batch: Batch) -> Ciphertexts {

@@ -142,9 +142,15 @@ impl PublicKey {
     /// # Errors
     /// If the engine fails.
     pub fn encode_bits_many(&self, engine: &Engine, bits: &[Choice]) -> Result<Ciphertexts, DgkError> {
-        let constants = engine.load(&Moduli::from(self.modulus()), &[Integer::from(1), self.g().clone()]);
-        let [zero, one] = [0, 1].map(|bit| constants.gather(&vec![bit; bits.len()]));
-        Ok(Ciphertexts::from_batch(self, engine.select(&zero, &one, bits)?))
+        let [zero, one] = self.constants(engine);
+        Ok(Ciphertexts::from_batch(self, engine.select(zero.batch(), one.batch(), bits)?))
+    }
+
+    /// 0 and 1 without randomness: only to be chosen between others, or multiplied into something random.
+    pub fn constants(&self, engine: &Engine) -> [Ciphertexts; 2] {
+        let modulus = Moduli::from(self.modulus());
+        let number = |number: Integer| Ciphertexts::from_batch(self, engine.load(&modulus, &[number]));
+        [number(Integer::from(1)), number(self.g().clone())]
     }
 
     /// h^r for the given r, from the table, which grows to the length needed. Timing class: that of the exponents.
@@ -178,7 +184,7 @@ impl PublicKey {
     ) -> Result<Ciphertexts, DgkError> {
         admit::same_key(self.id(), ciphertexts.key().id())?;
         let bits = self.0.parameters.randomizer_bits(sigma);
-        let exponents = Exponents::single_use((0..ciphertexts.len()).map(|_| rng.bits(bits)).collect(), bits);
+        let exponents = Exponents::fresh(ciphertexts.len(), bits, rng);
         self.multiply(engine, ciphertexts, &self.randomizers(engine, &exponents)?)
     }
 

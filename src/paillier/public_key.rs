@@ -255,7 +255,7 @@ impl PublicKey {
 
 /// `count` fresh exponents, uniform in [0, 2^`bits`), each for one use.
 pub(super) fn random_exponents(count: usize, bits: u32, rng: &mut SecureRng) -> Exponents {
-    Exponents::single_use((0..count).map(|_| rng.bits(bits)).collect(), bits)
+    Exponents::fresh(count, bits, rng)
 }
 
 impl Encrypt for PublicKey {

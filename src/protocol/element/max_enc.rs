@@ -140,7 +140,7 @@ fn ask_leak_free(
     let deltas: Vec<Choice> = (0..count as u64).map(delta).collect();
 
     let CloudSide { channel, engine, rng, .. } = side;
-    let sealed = recv_compared(channel, engine, place, Operation::Factor, key, count * compared.bits as usize)?;
+    let sealed = recv_compared(channel, engine, place, Operation::Factor, key, count * compared.indicators())?;
     let answered = leak_free::answer(engine, compared, &sealed, &masks, &deltas, side.bounds.sigma(), rng)?;
     send_compared(channel, engine, place, Operation::Compare, &answered)?;
     let bits = side.recv(place, Operation::Compare, count)?;

@@ -31,6 +31,14 @@ pub fn rem(a: &SecretLimbs, m: &SecretLimbs) -> SecretLimbs {
     low(&number, m.len())
 }
 
+/// [`rem`] without memory of its own: leaves a mod m in the low limbs of `a`, as many as `m` has; the rest is undefined.
+///
+/// # Panics
+/// If the top limb of `m` is zero or `a` is narrower.
+pub(crate) fn reduce(a: &mut [u64], m: &SecretLimbs, scratch: &mut Scratch) {
+    mpn::sec_rem(a, m.as_slice(), scratch);
+}
+
 /// The quotient of a by d, as wide as a, and the remainder, as wide as d.
 ///
 /// # Panics

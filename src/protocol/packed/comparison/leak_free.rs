@@ -44,7 +44,7 @@ pub(super) fn answer(
     key: &dgk::PublicKey,
 ) -> Result<(), Error> {
     let compared = compared(side, place);
-    let sealed = side.recv_compared(place, Operation::Factor, key, share.values().len() * compared.bits as usize)?;
+    let sealed = side.recv_compared(place, Operation::Factor, key, share.values().len() * compared.indicators())?;
     let sigma = side.widths.sigma();
     let Side { engine, rng, work, .. } = side;
     let answered = work

@@ -1,0 +1,258 @@
+//! [Y > 0] for Y = Y2 - Y1, |Y| < 2^l, by the comparison that leaks nothing (protocol.md, section 5), the result shared by
+//! exclusive or: beta at P2, tau at P1. Both protocols compare by it.
+//!
+//! ```text
+//! a = Y2 - 1 + 2^l,  b = Y1,  of both the bits 0 to l;  delta a random bit of P1
+//! the bits below l as digits a_i, b_i, see [`digits`]; the lowest is a_0
+//! P2 -> P1: E[I_ik], I_ik = [a_i = k], for k >= 1, under the key of the comparison
+//! P1: E[I_i0] = E[1 - sum_k I_ik], and from sums of I_ik
+//!     t_i = [a_i <= b_i] for i > 0, [a_0 < b_0] for i = 0   if delta = 0
+//!     t_i = [a_i >= b_i]                                    if delta = 1
+//!     c_i = t_i + sum_(j > i) [a_j != b_j]
+//! P1 -> P2: all c times random units of Z_u, under fresh randomisers, in a random order
+//! z = [some c is 0],  beta = a_l xor z,  tau = b_l xor 1 xor delta
+//! ```
+//!
+//! A c is 0 where all higher digits agree and a's digit is above b's (delta = 0) or below it (delta = 1); the lowest digit
+//! counts equality as above. So z = [a >= b] or [a < b] of the bits below l, and at most one c is 0: whether one is depends
+//! on delta, and where it stands on the order. P2 sees a random bit and random units, P1 sees ciphertexts. |Y| < 2^l is a bound
+//! that the result needs to be right; nothing is hidden by it. A c is at most the number of digits, which is below u.
+//!
+//! Damgard, Geisler, Kroigaard, "Homomorphic encryption and secure comparison", 2008, and the shared output as in Veugen,
+//! "Improving the DGK comparison protocol", 2012, bit by bit. Here digits of several bits take the place of bits, so that
+//! there are half as many terms to hide and to test, and equality needs no term of its own.
+
+mod digits;
+#[cfg(test)]
+mod tests;
+
+use rug::Integer;
+use subtle::{Choice, ConditionallySelectable};
+use zeroize::Zeroizing;
+
+use crate::arith::Engine;
+use crate::dgk::{Ciphertexts, DgkError, KEY_BITS, Parameters, SecretKey};
+use crate::rng::SecureRng;
+use crate::secret::{SecretInteger, SecretLimbs};
+
+use super::ProtocolError;
+use digits::{Digits, Run};
+
+/// The longest values: with one bit more they fill a word.
+const LONGEST_BITS: u32 = 63;
+
+/// What a comparison's key is made for: n no shorter than the servers' keys, if there is such a length, and values of up to
+/// `longest_bits` bits.
+///
+/// # Errors
+/// If values are too long to be compared.
+pub(super) fn parameters(key_bits: u32, longest_bits: u32) -> Result<Parameters, ProtocolError> {
+    if longest_bits > LONGEST_BITS {
+        let reason = format!(
+            "values of {longest_bits} bits are compared, --comparison dgk takes up to {LONGEST_BITS}; declare shorter bounds"
+        );
+        return Err(ProtocolError::Config { reason });
+    }
+    let [.., longest_key] = KEY_BITS;
+    let key_bits = KEY_BITS.into_iter().find(|offered| *offered >= key_bits).unwrap_or(longest_key);
+    let refused = |error: DgkError| ProtocolError::Config { reason: error.to_string() };
+    Parameters::new(key_bits, longest_bits).map_err(refused)
+}
+
+/// How the values of a tensor are compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Compared {
+    /// l: the bound of the values, in bits.
+    pub bits: u32,
+    /// S: the bound of either share, in bits.
+    pub share_bits: u32,
+}
+
+impl Compared {
+    /// Ciphertexts that P2 sends for each value.
+    pub fn indicators(self) -> usize {
+        self.digits().indicators()
+    }
+
+    /// Ciphertexts that P1 answers for each value.
+    pub fn terms(self) -> usize {
+        self.digits().len()
+    }
+
+    fn digits(self) -> Digits {
+        Digits::new(self.bits)
+    }
+
+    /// Bits 0 to l of a number of either sign, |number| < 2^(S + 1), in two's complement. `constant` but for
+    /// the number's sign and its length in limbs.
+    fn low_bits(self, number: &Integer) -> u64 {
+        // A multiple of 2^(l + 1) that makes the number positive.
+        let offset_bits = self.share_bits.max(self.bits) + 2;
+        let limbs = (offset_bits + 1).div_ceil(u64::BITS) as usize;
+        let raised = SecretInteger::new(number + (Integer::from(1) << offset_bits));
+        SecretLimbs::from_integer(&raised, limbs).as_slice()[0] & (u64::MAX >> (u64::BITS - 1 - self.bits))
+    }
+
+    /// The bits of a from P2's share.
+    fn of_key_server(self, share: &Integer) -> u64 {
+        let raised = SecretInteger::new(Integer::from(share - 1u32) + (Integer::from(1) << self.bits));
+        self.low_bits(&raised)
+    }
+
+    /// Bit l of each number.
+    fn top_bits(self, numbers: &[u64]) -> impl Iterator<Item = Choice> {
+        numbers.iter().map(move |number| Choice::from((number >> self.bits & 1) as u8))
+    }
+
+    fn all_of_key_server(self, shares: &[Integer]) -> Zeroizing<Vec<u64>> {
+        Zeroizing::new(shares.iter().map(|share| self.of_key_server(share)).collect())
+    }
+
+    fn all_of_cloud(self, shares: &[Integer]) -> Zeroizing<Vec<u64>> {
+        Zeroizing::new(shares.iter().map(|share| self.low_bits(share)).collect())
+    }
+}
+
+/// P2: E[I_ik] of its shares. Timing class: `constant` in the shares but for their signs and lengths in limbs.
+pub(super) fn seal(
+    engine: &Engine,
+    key: &SecretKey,
+    compared: Compared,
+    shares: &[Integer],
+    rng: &mut SecureRng,
+) -> Result<Ciphertexts, DgkError> {
+    let numbers = compared.all_of_key_server(shares);
+    let mut bits = Vec::with_capacity(shares.len() * compared.indicators());
+    for run in compared.digits().runs() {
+        bits.extend(run.indicator_bits(&numbers));
+    }
+    key.encrypt_bits_many(engine, &bits, rng)
+}
+
+/// P1's bits tau, which its shares and its bits delta determine.
+pub(super) fn own_bits(compared: Compared, shares: &[Integer], deltas: &[Choice]) -> Vec<Choice> {
+    let numbers = compared.all_of_cloud(shares);
+    compared.top_bits(&numbers).zip(deltas).map(|(top, delta)| !top ^ *delta).collect()
+}
+
+/// P1: the blinded c of every value, `compared.terms()` for each, from what [`seal`] made of as many values.
+/// Timing class: `constant` in deltas and, but for signs and lengths in limbs, in shares; `fixed_sequence` in what blinds.
+pub(super) fn answer(
+    engine: &Engine,
+    compared: Compared,
+    sealed: &Ciphertexts,
+    shares: &[Integer],
+    deltas: &[Choice],
+    sigma: u32,
+    rng: &mut SecureRng,
+) -> Result<Ciphertexts, DgkError> {
+    let (count, terms) = (shares.len(), compared.terms());
+    let numbers = compared.all_of_cloud(shares);
+    let mut first = 0;
+    let mut parts = Vec::new();
+    for run in compared.digits().runs() {
+        let len = run.indicators() * run.places.len() * count;
+        parts.push(compare_digits(engine, &run, &sealed.slice(first..first + len), &numbers, deltas)?);
+        first += len;
+    }
+    let (terms_alone, differ): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    let (terms_alone, differ) = (Ciphertexts::concat(&terms_alone)?, Ciphertexts::concat(&differ)?);
+    let all = if terms == 1 { terms_alone } else { add_above(engine, &terms_alone, &differ, count)? };
+
+    // Value by value, its terms in a random order.
+    let order: Vec<usize> = (0..count)
+        .flat_map(|value| permutation(terms, rng).into_iter().map(move |term| term * count + value))
+        .collect();
+    sealed.key().blind_many(engine, &all.gather(engine, &order), sigma, rng)
+}
+
+/// P2: its bits beta, and the bits z that it has seen.
+pub(super) fn finish(
+    engine: &Engine,
+    key: &SecretKey,
+    compared: Compared,
+    shares: &[Integer],
+    answered: &Ciphertexts,
+) -> Result<(Vec<Choice>, Vec<Choice>), DgkError> {
+    let zeros = key.is_zero_many(engine, answered)?;
+    let any = |terms: &[Choice]| terms.iter().fold(Choice::from(0), |any, zero| any | *zero);
+    let seen: Vec<Choice> = zeros.chunks_exact(compared.terms()).map(any).collect();
+    let numbers = compared.all_of_key_server(shares);
+    Ok((compared.top_bits(&numbers).zip(&seen).map(|(top, zero)| top ^ *zero).collect(), seen))
+}
+
+/// E[t_i] and E[a_i != b_i] of the digits of a run, place by place, from their E[I_ik].
+fn compare_digits(
+    engine: &Engine,
+    run: &Run,
+    sealed: &Ciphertexts,
+    numbers: &[u64],
+    deltas: &[Choice],
+) -> Result<(Ciphertexts, Ciphertexts), DgkError> {
+    let (last, len) = (run.indicators(), run.places.len() * numbers.len());
+    let indicator = |k: usize| sealed.slice((k - 1) * len..k * len);
+    let [zero, one] = sealed.key().constants(engine);
+
+    // from[k] = [a >= k], below[k] = [a < k].
+    let mut from = vec![indicator(last)];
+    for k in (1..last).rev() {
+        from.push(indicator(k).add(engine, &from[from.len() - 1])?);
+    }
+    from.push(one.clone());
+    from.reverse();
+    let mut below = vec![zero, from[1].negate(engine)?.add(engine, &one)?];
+    for k in 1..last {
+        below.push(below[k].add(engine, &indicator(k))?);
+    }
+
+    // Whatever b is, something is made ready for it, and one of all is taken.
+    let mut differ = vec![from[1].clone()];
+    for k in 1..last {
+        differ.push(below[k].add(engine, &from[k + 1])?);
+    }
+    differ.push(below[last].clone());
+    let own = Zeroizing::new(run.digits(numbers).collect::<Vec<u8>>());
+    let differ = Ciphertexts::choose(engine, &differ.iter().collect::<Vec<_>>(), own.clone())?;
+
+    // Of below[0], ..., below[last], one, from[0], ..., from[last]: below[b + 1] or, at the lowest place, below[b]; or from[b].
+    let options: Vec<&Ciphertexts> = below.iter().chain([&one]).chain(&from).collect();
+    let first_from = (last + 2) as u8;
+    let choices = own.iter().enumerate().map(|(index, digit)| {
+        let is_lowest = run.places.start == 0 && index < numbers.len();
+        let below = digit + u8::from(!is_lowest);
+        u8::conditional_select(&below, &(first_from + digit), deltas[index % numbers.len()])
+    });
+    let terms = Ciphertexts::choose(engine, &options, Zeroizing::new(choices.collect()))?;
+    Ok((terms, differ))
+}
+
+/// c_i = t_i + sum_(j > i) [a_j != b_j], for `count` values at each of two places at least.
+fn add_above(
+    engine: &Engine,
+    terms: &Ciphertexts,
+    differ: &Ciphertexts,
+    count: usize,
+) -> Result<Ciphertexts, DgkError> {
+    let place = |place: usize| place * count..(place + 1) * count;
+    let top = terms.len() / count - 1;
+    let mut sum = differ.slice(place(top));
+    let mut sums = vec![sum.clone()];
+    for lower in (1..top).rev() {
+        sum = sum.add(engine, &differ.slice(place(lower)))?;
+        sums.push(sum.clone());
+    }
+    sums.reverse();
+    let lower = terms.slice(0..top * count).add(engine, &Ciphertexts::concat(&sums)?)?;
+    Ciphertexts::concat(&[lower, terms.slice(place(top))])
+}
+
+/// A uniform order of `len` things; addresses show it, to this process alone.
+fn permutation(len: usize, rng: &mut SecureRng) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..len).collect();
+    for i in (1..len).rev() {
+        // At most 2^-57 from uniform for the few things that there are.
+        let draw = u128::from(rng.bits(u64::BITS).as_slice()[0]) * (i as u128 + 1);
+        order.swap(i, (draw >> u64::BITS) as usize);
+    }
+    order
+}

@@ -1,0 +1,113 @@
+use std::sync::OnceLock;
+
+use super::*;
+use crate::protocol::element::{engine, engines};
+use crate::rng::SeededRng;
+
+const SIGMA: u32 = 40;
+
+fn key() -> &'static SecretKey {
+    static KEY: OnceLock<SecretKey> = OnceLock::new();
+    let parameters = parameters(1024, 17).unwrap();
+    KEY.get_or_init(|| SecretKey::generate(engine(2), parameters, &mut SecureRng::from_os()).unwrap())
+}
+
+/// Shares (Y1, Y2) of values; every third Y1 is negative.
+fn shares(values: &[i64], share_bits: u32, rng: &mut SeededRng) -> (Vec<Integer>, Vec<Integer>) {
+    let draw = |i: usize| if i.is_multiple_of(3) { -rng.integer(share_bits) } else { rng.integer(share_bits) };
+    let cloud: Vec<Integer> = (0..values.len()).map(draw).collect();
+    let key = cloud.iter().zip(values).map(|(own, value)| Integer::from(own + value)).collect();
+    (cloud, key)
+}
+
+/// What a comparison of `values` gives, and the zeros that P2 sees for each.
+fn compare(engine: &Engine, bits: u32, values: &[i64], seed: u64) -> (Vec<bool>, Vec<usize>) {
+    let (mut rng, mut inputs) = (SecureRng::from_os(), SeededRng::new(seed, "shares and deltas"));
+    let compared = Compared { bits, share_bits: 58 };
+    let (cloud, own) = shares(values, compared.share_bits, &mut inputs);
+    let deltas: Vec<Choice> = values.iter().map(|_| Choice::from(inputs.below(2) as u8)).collect();
+    let sealed = seal(engine, key(), compared, &own, &mut rng).unwrap();
+    let answered = answer(engine, compared, &sealed, &cloud, &deltas, SIGMA, &mut rng).unwrap();
+    let zeros = key().is_zero_many(engine, &answered).unwrap();
+    let zeros = zeros.chunks(compared.terms()).map(|terms| terms.iter().filter(|zero| bool::from(**zero)).count());
+    let (beta, seen) = finish(engine, key(), compared, &own, &answered).unwrap();
+    let zeros: Vec<usize> = zeros.collect();
+    assert!(seen.iter().zip(&zeros).all(|(seen, zeros)| bool::from(*seen) == (*zeros > 0)));
+    let tau = own_bits(compared, &cloud, &deltas);
+    (beta.iter().zip(&tau).map(|(beta, tau)| bool::from(*beta ^ *tau)).collect(), zeros)
+}
+
+#[test]
+fn signs_come_out_right_at_the_edges_of_every_bound() {
+    for engine in engines() {
+        for bits in [1, 2, 3, 4, 5, 17, 18] {
+            let limit = 1i64 << bits;
+            let mut values = vec![0, 1, -1, limit - 1, 1 - limit, limit / 2, -limit / 2];
+            let mut inputs = SeededRng::new(u64::from(bits), "values to compare");
+            values.extend((0..64).map(|_| inputs.below(2 * limit as u64 - 1) as i64 - (limit - 1)));
+            for seed in 0..2 {
+                let (signs, zeros) = compare(engine, bits, &values, seed);
+                let expected: Vec<bool> = values.iter().map(|value| *value > 0).collect();
+                assert_eq!(signs, expected, "{bits} bits on {}", engine.kind());
+                assert!(zeros.iter().all(|zeros| *zeros <= 1), "{zeros:?}");
+            }
+        }
+    }
+}
+
+/// P2's bit is as likely set as not, whatever is compared.
+#[test]
+fn what_the_key_server_sees_does_not_depend_on_the_data() {
+    const COUNT: usize = 400;
+    let mut inputs = SeededRng::new(7, "values of both signs");
+    let mixed: Vec<i64> = (0..COUNT).map(|_| inputs.below(1 << 18) as i64 - (1 << 17) + 1).collect();
+    for values in
+        [vec![0; COUNT], vec![5; COUNT], vec![-5; COUNT], vec![131_071; COUNT], vec![-131_071; COUNT], mixed]
+    {
+        let (_, zeros) = compare(engine(2), 17, &values, values[0].unsigned_abs());
+        let seen: usize = zeros.iter().sum();
+        // Six standard deviations of 10.
+        assert!(seen.abs_diff(COUNT / 2) < 60, "{seen} of {COUNT} where all values are {}", values[0]);
+    }
+}
+
+#[test]
+fn every_place_of_the_zero_is_as_likely() {
+    let compared = Compared { bits: 10, share_bits: 58 };
+    let (mut rng, values) = (SecureRng::from_os(), vec![3i64; 1000]);
+    let (cloud, own) = shares(&values, compared.share_bits, &mut SeededRng::new(3, "shares"));
+    let deltas = own_bits_that_show_a_zero(compared, &cloud, &own);
+    let sealed = seal(engine(2), key(), compared, &own, &mut rng).unwrap();
+    let answered = answer(engine(2), compared, &sealed, &cloud, &deltas, SIGMA, &mut rng).unwrap();
+    let zeros = key().is_zero_many(engine(2), &answered).unwrap();
+    let mut places = vec![0u32; compared.terms()];
+    for terms in zeros.chunks(compared.terms()) {
+        let place =
+            terms.iter().position(|zero| bool::from(*zero)).expect("delta was chosen so that there is a zero");
+        places[place] += 1;
+    }
+    // 200 of 1000 expected, standard deviation 13.
+    assert!(places.iter().all(|count| count.abs_diff(200) < 76), "{places:?}");
+}
+
+/// The deltas for which some c is 0.
+fn own_bits_that_show_a_zero(compared: Compared, cloud: &[Integer], key: &[Integer]) -> Vec<Choice> {
+    let low = |number: u64| number & ((1 << compared.bits) - 1);
+    let pairs = cloud.iter().zip(key);
+    // c_i is 0 where a_i - b_i = 1 - 2 delta at the highest bit that differs, c_l where none differs and delta is 0.
+    pairs
+        .map(|(own, other)| {
+            let (a, b) = (low(compared.of_key_server(other)), low(compared.low_bits(own)));
+            Choice::from(u8::from(a < b))
+        })
+        .collect()
+}
+
+#[test]
+fn values_too_long_for_any_key_are_refused_before_anything_runs() {
+    assert_eq!(parameters(1536, 17).unwrap().key_bits(), 2048);
+    assert_eq!(parameters(4096, 17).unwrap().key_bits(), 3072);
+    parameters(2048, 63).unwrap();
+    let error = parameters(2048, 64).unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("--comparison dgk"), "{error}");
+}
