@@ -20,7 +20,7 @@ const LONGEST_WINDOW_BITS: u32 = 11;
 /// tenth of a second. A training server, which keeps its own two tables and one for its peer's key, takes 200 MiB.
 const TABLE_BYTES: u64 = 96 << 20;
 /// The same modulo what is no square: products there are so short that rows have to lie near.
-const PLAIN_TABLE_BYTES: u64 = 3 << 20;
+const PLAIN_TABLE_BYTES: u64 = 20 << 20;
 /// Tables are made for a multiple of so many bits: exponents of slightly different lengths share one.
 const LENGTH_STEP_BITS: u32 = 256;
 
