@@ -16,7 +16,6 @@ use smlp::secret::SecretLimbs;
 use subtle::Choice;
 
 const SIGMA: u32 = 40;
-const FACTOR: u64 = 3;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -70,7 +69,6 @@ fn operations(engine: &Engine, key: &SecretKey, rng: &mut SecureRng) -> Result<V
     let results = [
         ("product", a.add(engine, &b)?),
         ("inverse", a.negate(engine)?),
-        ("cube", a.scale_vartime(engine, FACTOR)?),
         ("multiple", a.mul_secret(engine, &units)?),
         ("blinded", public.blind_many(engine, &a, SIGMA, rng)?),
     ];

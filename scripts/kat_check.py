@@ -285,7 +285,7 @@ def failed_dgk_fields(vector):
     if "c1" in v:
         a, b, m1, m2 = v["c1"], v["c2"], v["m1"], v["m2"]
         computed["m1, m2"] = ((decrypt(a), decrypt(b)), (m1, m2))
-        results = {"product": (a * b % n, m1 + m2), "inverse": (pow(a, -1, n), -m1), "cube": (pow(a, 3, n), 3 * m1),
+        results = {"product": (a * b % n, m1 + m2), "inverse": (pow(a, -1, n), -m1),
                    "multiple": (pow(a, v["unit"], n), v["unit"] * m1), "blinded": (v["blinded"], m1)}
         for name, (number, plaintext) in results.items():
             computed[name] = (number, v[name])

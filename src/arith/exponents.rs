@@ -71,9 +71,11 @@ impl Exponents {
         let bits = order.to_integer().significant_bits();
         let mut drawn = Exponents::fresh_limbs(count, bits + 64, rng);
         let width = limbs_for(bits + 64);
-        engine.install(|| drawn.par_chunks_exact_mut(width).for_each_init(Scratch::default, |scratch, number| {
-            constant::reduce(number, order, scratch);
-        }));
+        engine.install(|| {
+            drawn.par_chunks_exact_mut(width).for_each_init(Scratch::default, |scratch, number| {
+                constant::reduce(number, order, scratch);
+            })
+        });
         let limbs_each = limbs_for(bits);
         let mut limbs = vec![0; count * limbs_each];
         for (number, limbs) in drawn.chunks_exact(width).zip(limbs.chunks_exact_mut(limbs_each)) {

@@ -1,7 +1,5 @@
 //! Arithmetic on ciphertexts: what the homomorphism allows without any key. Plaintexts are in Z_u.
 
-use rug::Integer;
-use subtle::Choice;
 use zeroize::Zeroizing;
 
 use super::admit;
@@ -21,37 +19,12 @@ impl Ciphertexts {
         Ok(self.with(engine.product(self.batch(), other.batch())?))
     }
 
-    /// Element by element, D(result) = D(self) - D(other). Timing class: `_vartime` in the ciphertexts, which are public.
-    ///
-    /// # Errors
-    /// As [`Ciphertexts::add`].
-    pub fn sub(&self, engine: &Engine, other: &Ciphertexts) -> Result<Ciphertexts, DgkError> {
-        self.add(engine, &other.negate(engine)?)
-    }
-
     /// D(result) = -D(self), by inversion of the whole batch. Timing class: `_vartime` in the ciphertexts, which are public.
     ///
     /// # Errors
     /// If the engine fails.
     pub fn negate(&self, engine: &Engine) -> Result<Ciphertexts, DgkError> {
         Ok(self.with(engine.invert_vartime(self.batch())?))
-    }
-
-    /// D(result) = D(self) + value for values in [0, u); one value may serve for all. No randomness is added: the result
-    /// is as well hidden as `self`. Timing class: `constant` in the values.
-    ///
-    /// # Errors
-    /// If a value is not below u, the lengths do not fit or the engine fails.
-    pub fn add_plain(&self, engine: &Engine, values: &[u64]) -> Result<Ciphertexts, DgkError> {
-        self.add(engine, &self.key().encode_many(engine, values)?)
-    }
-
-    /// D(result) = D(self) * factor for one public factor. Timing class: `_vartime` in the factor.
-    ///
-    /// # Errors
-    /// If the engine fails.
-    pub fn scale_vartime(&self, engine: &Engine, factor: u64) -> Result<Ciphertexts, DgkError> {
-        Ok(self.with(engine.power(self.batch(), &Exponents::public(&[Integer::from(factor)]))?))
     }
 
     /// D(result) = D(self) * exponent for secret exponents, such as those of
@@ -63,30 +36,6 @@ impl Ciphertexts {
     pub fn mul_secret(&self, engine: &Engine, exponents: &Exponents) -> Result<Ciphertexts, DgkError> {
         require_fit(self.len(), exponents.len())?;
         Ok(self.with(engine.power(self.batch(), exponents)?))
-    }
-
-    /// The sums of each `run` consecutive ciphertexts. Timing class: `fixed_sequence`; ciphertexts are public.
-    ///
-    /// # Errors
-    /// If `len()` is not a multiple of `run`, or the engine fails.
-    pub fn sum_runs(&self, engine: &Engine, run: usize) -> Result<Ciphertexts, DgkError> {
-        if run == 0 || !self.len().is_multiple_of(run) {
-            return Err(DgkError::Shape(format!("{} ciphertexts are no runs of {run}", self.len())));
-        }
-        Ok(self.with(engine.product_runs(self.batch(), run)?))
-    }
-
-    /// `on_one` where the choice is set, `self` elsewhere. Timing class: `constant`.
-    ///
-    /// # Errors
-    /// If the keys or the three lengths differ, or the engine fails.
-    pub fn select(&self, engine: &Engine, on_one: &Ciphertexts, choices: &[Choice]) -> Result<Ciphertexts, DgkError> {
-        admit::same_key(self.key().id(), on_one.key().id())?;
-        if self.len() != on_one.len() || self.len() != choices.len() {
-            let reason = format!("{} choices between {} and {}", choices.len(), self.len(), on_one.len());
-            return Err(DgkError::Shape(reason));
-        }
-        Ok(self.with(engine.select(self.batch(), on_one.batch(), choices)?))
     }
 
     /// For each position the ciphertext that its choice names among `options`, of which each has as many as there are

@@ -1,6 +1,5 @@
 //! The room as its users see it: the laws of the cryptosystem, admission, files, hostile bytes.
 
 mod admission;
-mod comparison;
 mod files;
 mod laws;

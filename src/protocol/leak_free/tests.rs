@@ -61,8 +61,7 @@ fn what_the_key_server_sees_does_not_depend_on_the_data() {
     const COUNT: usize = 400;
     let mut inputs = SeededRng::new(7, "values of both signs");
     let mixed: Vec<i64> = (0..COUNT).map(|_| inputs.below(1 << 18) as i64 - (1 << 17) + 1).collect();
-    for values in
-        [vec![0; COUNT], vec![5; COUNT], vec![-5; COUNT], vec![131_071; COUNT], vec![-131_071; COUNT], mixed]
+    for values in [vec![0; COUNT], vec![5; COUNT], vec![-5; COUNT], vec![131_071; COUNT], vec![-131_071; COUNT], mixed]
     {
         let (_, zeros) = compare(engine(2), 17, &values, values[0].unsigned_abs());
         let seen: usize = zeros.iter().sum();
@@ -82,8 +81,7 @@ fn every_place_of_the_zero_is_as_likely() {
     let zeros = key().is_zero_many(engine(2), &answered).unwrap();
     let mut places = vec![0u32; compared.terms()];
     for terms in zeros.chunks(compared.terms()) {
-        let place =
-            terms.iter().position(|zero| bool::from(*zero)).expect("delta was chosen so that there is a zero");
+        let place = terms.iter().position(|zero| bool::from(*zero)).expect("delta was chosen so that there is a zero");
         places[place] += 1;
     }
     // 200 of 1000 expected, standard deviation 13.
@@ -110,4 +108,29 @@ fn values_too_long_for_any_key_are_refused_before_anything_runs() {
     parameters(2048, 63).unwrap();
     let error = parameters(2048, 64).unwrap_err();
     assert!(error.exit_code() == 2 && error.to_string().contains("--comparison dgk"), "{error}");
+}
+
+/// Every pair of low bits, both top bits, both deltas: a digit of three bits alone, and two of two.
+#[test]
+fn every_pair_of_short_numbers_is_compared_rightly() {
+    for bits in [3, 4] {
+        let compared = Compared { bits, share_bits: 10 };
+        let mut rng = SecureRng::from_os();
+        let limit = 1i64 << bits;
+        let pairs = (-limit..limit).flat_map(|own| (1 - limit..limit).map(move |value| (own, value)));
+        let cases: Vec<(i64, i64, u8)> = pairs.flat_map(|(own, value)| [(own, value, 0), (own, value, 1)]).collect();
+        let cloud: Vec<Integer> = cases.iter().map(|(own, ..)| Integer::from(*own)).collect();
+        let own: Vec<Integer> = cases.iter().map(|(own, value, _)| Integer::from(own + value)).collect();
+        let deltas: Vec<Choice> = cases.iter().map(|(.., delta)| Choice::from(*delta)).collect();
+        let engine = engine(2);
+        let sealed = seal(engine, key(), compared, &own, &mut rng).unwrap();
+        assert_eq!(sealed.len(), cases.len() * compared.indicators());
+        let answered = answer(engine, compared, &sealed, &cloud, &deltas, SIGMA, &mut rng).unwrap();
+        assert_eq!(answered.len(), cases.len() * compared.terms());
+        let (beta, _) = finish(engine, key(), compared, &own, &answered).unwrap();
+        let tau = own_bits(compared, &cloud, &deltas);
+        for ((beta, tau), case) in beta.iter().zip(&tau).zip(&cases) {
+            assert_eq!(bool::from(*beta ^ *tau), case.1 > 0, "{case:?}");
+        }
+    }
 }
