@@ -41,6 +41,8 @@ mod twin_tests;
 mod view_tests;
 mod widths;
 mod work;
+#[cfg(test)]
+mod zero_tests;
 
 pub use at_rest::curve_layout;
 pub use cloud_server::CloudServer;
