@@ -12,7 +12,7 @@ const KEY_BITS: [u32; 3] = [1024, 2048, 3072];
 /// Fills the lanes of every engine.
 const BATCH: usize = 8;
 
-const GROUPS: [(&str, &[Operation]); 10] = [
+const GROUPS: [(&str, &[Operation]); 11] = [
     ("powers", &[Operation::ModexpN2, Operation::ModexpP2]),
     (
         "encryption",
@@ -26,6 +26,7 @@ const GROUPS: [(&str, &[Operation]); 10] = [
     ("MulEnc", &[Operation::MulEnc]),
     ("DivEnc", &[Operation::DivEnc]),
     ("MaxEnc", &[Operation::MaxEnc]),
+    ("comparisons", &[Operation::CompareBlinded, Operation::CompareDgk]),
 ];
 
 /// The engine that SMLP_ENGINE names, else all that run here.

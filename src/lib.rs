@@ -24,6 +24,7 @@
 //! | room | what it knows |
 //! |---|---|
 //! | [`error`] | one error for all rooms, and the exit codes |
+//! | `named` | choices by the names that a user writes |
 //! | [`secret`] | holders that wipe on drop and print nothing |
 //! | [`codec`], [`container`] | bytes in and out, every length checked; the one file format |
 //! | [`rng`] | randomness from the operating system; another type for experiments that repeat |
@@ -51,6 +52,7 @@ pub mod fixed;
 pub mod mask;
 pub mod measure;
 pub mod mlp;
+mod named;
 pub mod net;
 pub mod paillier;
 pub mod protocol;

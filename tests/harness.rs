@@ -71,6 +71,16 @@ fn primitives_give_a_row_for_each_operation_and_batch() {
 }
 
 #[test]
+fn an_operation_without_keys_of_a_length_has_no_row() {
+    let operations = vec![Operation::CompareDgk, Operation::CompareBlinded];
+    let settings = primitives::Settings { key_bits: vec![1024, 1536], batches: vec![2], operations, plan: SHORT };
+    let rows = primitives::measure(&engine(1), &settings, &mut Quiet).unwrap();
+    assert_eq!(rows.len(), settings.rows());
+    let measured: Vec<_> = rows.iter().map(|row| (row.operation.as_str(), row.key_bits)).collect();
+    assert_eq!(measured, [("compare_dgk", 1024), ("compare_blinded", 1024), ("compare_blinded", 1536)]);
+}
+
+#[test]
 fn every_operation_gives_right_results_on_one_thread_and_on_two() {
     for threads in [1, 2] {
         let fixture = Fixture::new(&engine(threads), 1024).unwrap();

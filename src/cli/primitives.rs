@@ -36,7 +36,8 @@ pub struct Args {
     /// Threads that share a batch.
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1", value_parser = parse_threads)]
     threads: Vec<usize>,
-    /// What to measure, as the file names it: keygen, encrypt_rn, encrypt_public, ... [default: everything].
+    /// What to measure, as the file names it: keygen, encrypt_rn, encrypt_public, ... [default: everything];
+    /// compare_dgk has keys of 1024, 2048 and 3072 bits, other lengths give no row.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     operations: Vec<Operation>,
     /// Samples of a row if its time allows.

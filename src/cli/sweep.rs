@@ -166,8 +166,18 @@ impl Observer for Shown {
 /// A line a combination.
 pub fn table(rows: &[SweepRow]) -> String {
     let header = format!(
-        "{:<14}{:<10}{:<8}{:>6}{:>8}{:>8}{:>12}{:>12}{:>8}{:>10}",
-        "layers", "protocol", "engine", "bits", "threads", "steps", "step", "traffic", "rounds", "accuracy"
+        "{:<14}{:<10}{:<12}{:<8}{:>6}{:>8}{:>8}{:>12}{:>12}{:>8}{:>10}",
+        "layers",
+        "protocol",
+        "comparison",
+        "engine",
+        "bits",
+        "threads",
+        "steps",
+        "step",
+        "traffic",
+        "rounds",
+        "accuracy"
     );
     let line = |SweepRow { key, outcome }: &SweepRow| {
         let figures = match &outcome.reason {
@@ -180,8 +190,9 @@ pub fn table(rows: &[SweepRow]) -> String {
                 outcome.test_accuracy.map_or_else(String::new, format_share),
             ),
         };
-        let SweepKey { layers, protocol, engine, key_bits, threads, .. } = key;
-        format!("{layers:<14}{protocol:<10}{engine:<8}{key_bits:>6}{threads:>8}{:>8}{figures}", outcome.steps)
+        let SweepKey { layers, protocol, comparison, engine, key_bits, threads, .. } = key;
+        let steps = outcome.steps;
+        format!("{layers:<14}{protocol:<10}{comparison:<12}{engine:<8}{key_bits:>6}{threads:>8}{steps:>8}{figures}")
     };
     std::iter::once(header).chain(rows.iter().map(line)).collect::<Vec<_>>().join("\n")
 }

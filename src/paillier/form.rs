@@ -1,9 +1,8 @@
 //! The two forms of a key: which group its randomisers come from.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
+
+use crate::named::named;
 
 /// Which powers of h there are, and so how long exponents of randomisers must be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,7 +49,7 @@ impl KeyForm {
 
     /// The form with this code in files.
     pub(super) fn from_code(code: u32) -> Option<KeyForm> {
-        [KeyForm::Full, KeyForm::Subgroup].into_iter().find(|form| form.code() == code)
+        KeyForm::ALL.into_iter().find(|form| form.code() == code)
     }
 
     /// How files and names of keys tell forms apart.
@@ -62,20 +61,4 @@ impl KeyForm {
     }
 }
 
-impl fmt::Display for KeyForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            KeyForm::Full => "full",
-            KeyForm::Subgroup => "subgroup",
-        })
-    }
-}
-
-impl FromStr for KeyForm {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let named = [KeyForm::Full, KeyForm::Subgroup].into_iter().find(|form| form.to_string() == text);
-        named.ok_or_else(|| format!("{text:?} is none of: full, subgroup"))
-    }
-}
+named!(KeyForm { Full => "full", Subgroup => "subgroup" });

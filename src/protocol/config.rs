@@ -1,12 +1,10 @@
 //! What a job is agreed on: one struct behind the command line, the handshake and the summary.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::mlp::{Batches, TrainingPlan};
+use crate::named::named;
 use crate::paillier::{KeyForm, KeyId};
 
 use super::ProtocolError;
@@ -40,28 +38,6 @@ impl Protocol {
             Protocol::Packed => Comparison::Dgk,
         }
     }
-}
-
-/// Names a user writes and reads.
-macro_rules! named {
-    ($name:ident { $($variant:ident => $text:literal),+ }) => {
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $($name::$variant => $text),+ })
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text {
-                    $($text => Ok($name::$variant),)+
-                    _ => Err(format!("{text:?} is none of: {}", [$($text),+].join(", "))),
-                }
-            }
-        }
-    };
 }
 
 named!(Protocol { Element => "element", Packed => "packed" });

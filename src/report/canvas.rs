@@ -114,6 +114,8 @@ pub enum Swatch {
     Marker(Look),
     /// A filled square.
     Fill(RGBColor),
+    /// Nothing: the name explains a sign in the plot.
+    None,
 }
 
 impl<'a> Canvas<'a> {
@@ -183,6 +185,7 @@ impl<'a> Canvas<'a> {
                 }
                 Swatch::Marker(look) => self.marker((left + 15, y), *look)?,
                 Swatch::Fill(colour) => self.rectangle([(left + 8, y - 7), (left + 22, y + 7)], *colour)?,
+                Swatch::None => {}
             }
             let lines = legend_lines(name);
             for (line, down) in lines.iter().zip((y..).step_by(WRAPPED_LINE as usize)) {

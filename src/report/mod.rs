@@ -10,6 +10,7 @@ mod group_chart;
 mod html;
 mod job;
 mod line_chart;
+mod pair_chart;
 mod stack_chart;
 mod style;
 mod table;

@@ -13,7 +13,9 @@ use crate::arith::{Exponents, Moduli, Modulus};
 use crate::error::Error;
 use crate::mlp::BoundName;
 use crate::paillier::{Ciphertexts, Encrypt, PaillierError, Pool, SecretKey, SlotLayout, pack_linear};
+use crate::protocol::config::{Comparison, Protocol};
 use crate::protocol::element::OperationPair;
+use crate::protocol::packed::ComparisonPair;
 use crate::rng::{SecureRng, SeededRng};
 use crate::secret::SecretLimbs;
 
@@ -61,6 +63,8 @@ impl Fixture {
             Operation::MulEnc => self.mul_enc(subject, batch),
             Operation::DivEnc => self.div_enc(subject, batch),
             Operation::MaxEnc => self.max_enc(subject, batch),
+            Operation::CompareBlinded => self.compare(subject, batch, Comparison::Blinded),
+            Operation::CompareDgk => self.compare(subject, batch, Comparison::Dgk),
             Operation::EncryptPublicSubgroup
             | Operation::EncryptOwnerSubgroup
             | Operation::RerandomizeSubgroup
@@ -239,9 +243,21 @@ impl Fixture {
         }))
     }
 
+    /// The comparison of the packed protocol.
+    fn compare(&self, subject: Subject, batch: usize, comparison: Comparison) -> Result<Workload<'_>, Error> {
+        let job = self.job(Protocol::Packed, comparison)?;
+        let mut pair = ComparisonPair::connect(self.engine(), self.key(), &job)?;
+        let values = signed(batch, job.plan.bounds.bits(BoundName::Activations));
+        let shared = pair.share(&values);
+        let run = move |()| pair.compare(&shared);
+        Ok(Workload::new(subject, batch, nothing, run, move |found| {
+            Ok(found.iter().zip(&values).position(|(found, value)| *found != (*value > 0)))
+        }))
+    }
+
     /// Both servers, and the bounds of what they compute with.
     fn pair(&self) -> Result<(OperationPair, impl Fn(BoundName) -> u32 + use<>), Error> {
-        let job = self.job()?;
+        let job = self.job(Protocol::Element, Comparison::Blinded)?;
         let bounds = job.plan.bounds;
         Ok((OperationPair::connect(self.engine(), self.key(), &job)?, move |name| bounds.bits(name)))
     }

@@ -97,7 +97,7 @@ impl Fixture {
     }
 
     /// A job that declares the usual bounds, for the protocols' operations.
-    pub(super) fn job(&self) -> Result<JobConfig, Error> {
+    pub(super) fn job(&self, protocol: Protocol, comparison: Comparison) -> Result<JobConfig, Error> {
         let plan = TrainingPlan {
             layers: Layers::new(vec![1, 1, 1])?,
             learning_rate: 1.0,
@@ -110,8 +110,8 @@ impl Fixture {
         Ok(JobConfig {
             data: "primitives".into(),
             plan,
-            protocol: Protocol::Element,
-            comparison: Comparison::Blinded,
+            protocol,
+            comparison,
             key_bits: self.key_bits(),
             key_form: self.public_key().form(),
             sigma: SIGMA,

@@ -36,7 +36,12 @@ pub struct Settings {
 impl Settings {
     /// Rows that [`measure`] gives.
     pub fn rows(&self) -> usize {
-        self.key_bits.len() * self.batches.len() * self.operations.len()
+        let measured: usize = self.key_bits.iter().map(|bits| self.operations_at(*bits).count()).sum();
+        measured * self.batches.len()
+    }
+
+    fn operations_at(&self, key_bits: u32) -> impl Iterator<Item = Operation> {
+        self.operations.iter().copied().filter(move |operation| operation.has_key_length(key_bits))
     }
 }
 
@@ -59,7 +64,7 @@ pub fn measure(engine: &Engine, settings: &Settings, observer: &mut dyn Observer
     for &key_bits in &settings.key_bits {
         observer.preparing(key_bits);
         let fixture = Fixture::new(engine, key_bits)?;
-        for &operation in &settings.operations {
+        for operation in settings.operations_at(key_bits) {
             let first = rows.len();
             for &batch in &settings.batches {
                 let row = match rows.get(first) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::arith::{ConstantTime, TimingClass};
+use crate::dgk;
 use crate::paillier::KeyForm;
 
 /// Declares the operations with the names that they have in files and flags.
@@ -72,6 +73,10 @@ operations! {
     DivEnc => "div_enc",
     /// The sign of an encrypted number, by both servers.
     MaxEnc => "max_enc",
+    /// The sign of a shared number by the paper's comparison, many in a ciphertext: the work of both servers.
+    CompareBlinded => "compare_blinded",
+    /// The same by the comparison that leaks nothing, under a key of its own of the same length.
+    CompareDgk => "compare_dgk",
 }
 
 impl Operation {
@@ -84,6 +89,11 @@ impl Operation {
             Operation::DecryptSubgroup => (KeyForm::Subgroup, Operation::Decrypt),
             operation => (KeyForm::Full, operation),
         }
+    }
+
+    /// Whether there are keys of `key_bits` bits for it.
+    pub fn has_key_length(self, key_bits: u32) -> bool {
+        self != Operation::CompareDgk || dgk::KEY_BITS.contains(&key_bits)
     }
 
     /// Whether the work depends on the batch; the other operations have a fixed shape.
@@ -142,6 +152,13 @@ mod tests {
             assert_eq!(operation.name().parse(), Ok(*operation));
         }
         assert!("encrypt".parse::<Operation>().unwrap_err().contains("encrypt_owner, encrypt_pooled"));
+    }
+
+    #[test]
+    fn operations_without_keys_of_a_length_are_known() {
+        let measured = |bits| Operation::ALL.iter().filter(|operation| operation.has_key_length(bits)).count();
+        let all = Operation::ALL.len();
+        assert_eq!([1024, 1536, 2048, 3072, 4096].map(measured), [all, all - 1, all, all, all - 1]);
     }
 
     #[test]

@@ -30,5 +30,6 @@ pub use max_enc::blinded_view;
 pub(crate) use max_enc::{Blind, EXPONENT_OFFSET_BITS, FACTOR_BITS};
 pub use model::EncryptedModel;
 pub use pair::OperationPair;
+pub(crate) use pair::in_parallel;
 #[cfg(test)]
 pub(crate) use test_run::{TestRun, engine, engines, new_key, server_key, server_key_of, test_job};

@@ -84,7 +84,7 @@ impl OperationPair {
 }
 
 /// Runs both parties' parts, P2's on a thread of its own.
-fn in_parallel<A, B: Send>(
+pub(crate) fn in_parallel<A, B: Send>(
     cloud: impl FnOnce() -> Result<A, Error>,
     key: impl FnOnce() -> Result<B, Error> + Send,
 ) -> Result<(A, B), Error> {

@@ -4,7 +4,7 @@ use rug::Integer;
 
 use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::metrics::labels_of;
-use crate::protocol::config::{JobConfig, Protocol};
+use crate::protocol::config::{Comparison, JobConfig, Protocol};
 use crate::protocol::element::{Blind, test_job};
 use crate::protocol::message::Place;
 use crate::rng::SeededRng;
@@ -16,8 +16,8 @@ use super::test_run::{Fault, Witness, opened};
 use super::view_tests::{check_masks, check_randomizers, masked};
 use super::widths::Widths;
 
-fn job(classes: usize) -> JobConfig {
-    JobConfig { protocol: Protocol::Packed, ..test_job(&format!("3,{classes}"), 8) }
+fn job(classes: usize, comparison: Comparison) -> JobConfig {
+    JobConfig { protocol: Protocol::Packed, comparison, ..test_job(&format!("3,{classes}"), 8) }
 }
 
 /// Scores \[rows\]\[classes\]: small ones, so that ties are frequent, and the largest of both signs.
@@ -80,8 +80,10 @@ fn labels_are_the_arg_max_and_ties_go_to_the_lower_index() {
     let rng = &mut SeededRng::new(1, "labels");
     for (classes, rows) in [(1, 3), (2, 1), (2, 9), (3, 7), (5, 6), (10, 1), (10, 6)] {
         let scores = scores(classes, rows, rng);
-        let labels = play(&job(classes), &scores, rng, None).labels;
-        assert_eq!(labels, labels_of(&scores, classes), "{classes} classes: {scores:?}");
+        for comparison in Comparison::ALL {
+            let labels = play(&job(classes, comparison), &scores, rng, None).labels;
+            assert_eq!(labels, labels_of(&scores, classes), "{comparison}, {classes} classes: {scores:?}");
+        }
     }
 }
 
@@ -135,6 +137,15 @@ impl Tournament {
         }
     }
 
+    /// Who sends results under the other's key, and to whom: P1 has some in the blinded comparison alone.
+    fn senders(&self, comparison: Comparison) -> Vec<(&Witness, &Witness)> {
+        let mut senders = vec![(&self.key, &self.cloud)];
+        if comparison == Comparison::Blinded {
+            senders.push((&self.cloud, &self.key));
+        }
+        senders
+    }
+
     /// What meets in `level`, \[pairs\]\[rows\], by a tournament in the clear.
     fn differences(&self, level: u16) -> Vec<Integer> {
         let scores = self.shares.1.minus(&self.shares.0);
@@ -151,28 +162,37 @@ impl Tournament {
     }
 }
 
-fn view(fault: Option<Fault>) -> Tournament {
+fn view(comparison: Comparison, fault: Option<Fault>) -> Tournament {
     let rng = &mut SeededRng::new(2, "view");
     let scores = scores(10, 12, rng);
-    play(&job(10), &scores, rng, fault)
+    play(&job(10, comparison), &scores, rng, fault)
 }
 
 #[test]
-fn both_views_are_masked_values_and_blinded_differences() {
-    let tournament = view(None);
-    tournament.check_cloud().unwrap();
-    tournament.check_key().unwrap();
-    let Tournament { cloud, key, .. } = &tournament;
-    check_masks(cloud).unwrap();
-    check_masks(key).unwrap();
-    check_randomizers(cloud, key).unwrap();
-    check_randomizers(key, cloud).unwrap();
-    // Four levels with three messages each; the last one gates no values.
-    let phases = |witness: &Witness, phase: Phase| witness.seen.iter().filter(|(at, ..)| at.phase == phase).count();
-    assert_eq!((phases(cloud, Phase::LabelIndex), phases(cloud, Phase::LabelValue)), (4, 3));
-    assert_eq!((phases(key, Phase::LabelIndex), phases(key, Phase::LabelValue)), (4, 3));
-    assert_eq!((phases(key, Phase::LabelCompare), cloud.seen.len()), (4, 7));
-    assert_eq!(tournament.round_trips, 8, "two a level");
+fn both_views_are_masked_values_and_what_the_comparison_shows() {
+    for comparison in Comparison::ALL {
+        let tournament = view(comparison, None);
+        tournament.check_cloud().unwrap();
+        tournament.check_key().unwrap();
+        let Tournament { cloud, key, .. } = &tournament;
+        check_masks(cloud).unwrap();
+        check_masks(key).unwrap();
+        for (sender, receiver) in tournament.senders(comparison) {
+            check_randomizers(sender, receiver).unwrap();
+        }
+        assert_eq!(cloud.results.is_empty(), comparison == Comparison::Dgk);
+        // Four levels with three messages each; the last one gates no values.
+        let phases = |witness: &Witness, phase: Phase| witness.seen.iter().filter(|(at, ..)| at.phase == phase).count();
+        assert_eq!((phases(cloud, Phase::LabelIndex), phases(cloud, Phase::LabelValue)), (4, 3));
+        assert_eq!((phases(key, Phase::LabelIndex), phases(key, Phase::LabelValue)), (4, 3));
+        let (blinded, zero_tests) = match comparison {
+            Comparison::Blinded => (4, 0),
+            Comparison::Dgk => (0, 4),
+        };
+        assert_eq!((phases(key, Phase::LabelCompare), key.zeros.len()), (blinded, zero_tests));
+        assert_eq!((phases(cloud, Phase::LabelCompare), cloud.zeros.len(), cloud.seen.len()), (0, 0, 7));
+        assert_eq!(tournament.round_trips, 8, "two a level");
+    }
 }
 
 /// Whatever the labels are, neither server's own bits tell.
@@ -180,26 +200,31 @@ fn both_views_are_masked_values_and_blinded_differences() {
 fn the_bits_of_either_server_are_those_of_a_coin() {
     let rng = &mut SeededRng::new(3, "bits");
     let scores: Vec<i64> = (0..150).flat_map(|_| [0, 5]).collect();
-    let tournament = play(&job(2), &scores, rng, None);
-    assert!(tournament.labels.iter().all(|label| *label == 1));
-    for witness in [&tournament.cloud, &tournament.key] {
-        let (.., bits) = &witness.gated[0];
-        let ones = bits.iter().filter(|bit| bool::from(**bit)).count();
-        // 75 expected, standard deviation 6.1.
-        assert!((39..112).contains(&ones), "{ones} of 150");
+    for comparison in Comparison::ALL {
+        let tournament = play(&job(2, comparison), &scores, rng, None);
+        assert!(tournament.labels.iter().all(|label| *label == 1));
+        for witness in [&tournament.cloud, &tournament.key] {
+            let (.., bits) = &witness.gated[0];
+            let ones = bits.iter().filter(|bit| bool::from(**bit)).count();
+            // 75 expected, standard deviation 6.1.
+            assert!((39..112).contains(&ones), "{comparison}: {ones} of 150");
+        }
+        let zeros: usize = tournament.key.zeros.iter().flat_map(|(_, zeros)| zeros).sum();
+        assert!(comparison == Comparison::Blinded || (39..112).contains(&zeros), "{zeros} of 150");
     }
 }
 
 #[test]
 fn reused_masks_short_masks_and_missing_randomisers_are_noticed() {
-    let reused = view(Some(Fault::ReusedMask));
-    for witness in [&reused.cloud, &reused.key] {
-        assert!(check_masks(witness).unwrap_err().contains("comes twice"));
-    }
-    let short = view(Some(Fault::ShortGateMask));
-    assert!(check_masks(&short.key).unwrap_err().contains("upper half"));
-    let Tournament { cloud, key, .. } = &view(Some(Fault::NoRandomizer));
-    for (sender, receiver) in [(cloud, key), (key, cloud)] {
-        assert!(check_randomizers(sender, receiver).unwrap_err().contains("without a fresh randomiser"));
+    for comparison in Comparison::ALL {
+        let reused = view(comparison, Some(Fault::ReusedMask));
+        for witness in [&reused.cloud, &reused.key] {
+            assert!(check_masks(witness).unwrap_err().contains("comes twice"));
+        }
+        let short = view(comparison, Some(Fault::ShortGateMask));
+        assert!(check_masks(&short.key).unwrap_err().contains("upper half"));
+        for (sender, receiver) in view(comparison, Some(Fault::NoRandomizer)).senders(comparison) {
+            assert!(check_randomizers(sender, receiver).unwrap_err().contains("without a fresh randomiser"));
+        }
     }
 }

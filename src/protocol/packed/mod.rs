@@ -20,6 +20,7 @@ mod label_tests;
 mod loss;
 #[cfg(test)]
 mod operation_tests;
+mod pair;
 mod product;
 mod query;
 #[cfg(test)]
@@ -40,12 +41,15 @@ mod twin_tests;
 mod view_tests;
 mod widths;
 mod work;
+#[cfg(test)]
+mod zero_tests;
 
 pub use at_rest::curve_layout;
 pub use cloud_server::CloudServer;
 pub use input::InputLayout;
 pub use key_server::KeyServer;
 pub use key_switch::ResultLayout;
+pub(crate) use pair::ComparisonPair;
 pub use query::answer_layout;
 pub use static_size::StaticSize;
 pub use work::WorkTimes;

@@ -7,7 +7,7 @@ use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::metrics::labels_of;
 use crate::mlp::{FixedModel, twin};
 use crate::net::Channel;
-use crate::protocol::config::{JobConfig, Protocol, Reader};
+use crate::protocol::config::{Comparison, JobConfig, Protocol, Reader};
 use crate::protocol::element::{MaskSource, engine, place, server_key, test_job};
 use crate::protocol::schedule::{Activity, Answer};
 use crate::rng::{SecureRng, SeededRng};
@@ -21,9 +21,9 @@ use super::test_run::{Witness, cloud_key};
 use super::view_tests::{check_masks, check_randomizers, masked};
 use super::{CloudServer, InputLayout, KeyServer, answer_layout};
 
-fn job(layers: &str) -> JobConfig {
+fn job(layers: &str, comparison: Comparison) -> JobConfig {
     let reader = Reader { key_id: server_key().public_key().id(), answers: true, model: false };
-    JobConfig { protocol: Protocol::Packed, readers: vec![reader], ..test_job(layers, 8) }
+    JobConfig { protocol: Protocol::Packed, comparison, readers: vec![reader], ..test_job(layers, 8) }
 }
 
 /// Values of some 10 bits.
@@ -120,13 +120,16 @@ fn scores(
 fn answers_are_the_twins_in_every_part_of_a_query() {
     let rng = &mut SeededRng::new(1, "query");
     for (layers, rows) in [("3,4,5", 9), ("2,2,3", 300), ("4,1", 2), ("3,2", 1)] {
-        let job = job(layers);
-        let (model, features) = (model(&job, rng), random(rng, rows * job.plan.layers.inputs()));
-        let queries = [(3, Answer::Labels, &*features), (7, Answer::Scores, &*features)];
-        let Session { answers, expected, .. } = session(&job, &model, &MaskKey::from_os(), &queries).unwrap();
-        let labels = labels_of(&expected[0], job.plan.layers.outputs());
-        assert_eq!(*answers[0], labels.into_iter().map(Integer::from).collect::<Vec<_>>(), "{layers}: labels");
-        assert_eq!(*answers[1], expected[1], "{layers}: scores");
+        for comparison in Comparison::ALL {
+            let job = job(layers, comparison);
+            let (model, features) = (model(&job, rng), random(rng, rows * job.plan.layers.inputs()));
+            let queries = [(3, Answer::Labels, &*features), (7, Answer::Scores, &*features)];
+            let Session { answers, expected, .. } = session(&job, &model, &MaskKey::from_os(), &queries).unwrap();
+            let labels = labels_of(&expected[0], job.plan.layers.outputs());
+            let labels: Vec<Integer> = labels.into_iter().map(Integer::from).collect();
+            assert_eq!(*answers[0], labels, "{layers}, {comparison}: labels");
+            assert_eq!(*answers[1], expected[1], "{layers}, {comparison}: scores");
+        }
     }
 }
 
@@ -134,18 +137,20 @@ fn answers_are_the_twins_in_every_part_of_a_query() {
 #[test]
 fn no_mask_of_a_store_serves_two_values() {
     let rng = &mut SeededRng::new(2, "masks");
-    let job = job("2,2,3");
-    let (model, masks) = (model(&job, rng), MaskKey::from_os());
-    let (first, second) = (random(rng, 2 * 258), random(rng, 2 * 3));
-    let labels = Answer::Labels;
-    let mut all = session(&job, &model, &masks, &[(0, labels, &first), (2, labels, &first)]).unwrap();
-    let again = session(&job, &model, &masks, &[(0, labels, &second)]).unwrap();
-    all.cloud.drawn.extend(again.cloud.drawn);
-    all.key.drawn.extend(again.key.drawn);
-    for (witness, phases) in [(&all.cloud, 6), (&all.key, 4)] {
-        check_masks(witness).unwrap();
-        let kinds: std::collections::HashSet<_> = witness.drawn.iter().map(|drawn| drawn.place.phase).collect();
-        assert_eq!(kinds.len(), phases, "{kinds:?}");
+    for comparison in Comparison::ALL {
+        let job = job("2,2,3", comparison);
+        let (model, masks) = (model(&job, rng), MaskKey::from_os());
+        let (first, second) = (random(rng, 2 * 258), random(rng, 2 * 3));
+        let labels = Answer::Labels;
+        let mut all = session(&job, &model, &masks, &[(0, labels, &first), (2, labels, &first)]).unwrap();
+        let again = session(&job, &model, &masks, &[(0, labels, &second)]).unwrap();
+        all.cloud.drawn.extend(again.cloud.drawn);
+        all.key.drawn.extend(again.key.drawn);
+        for (witness, phases) in [(&all.cloud, 6), (&all.key, 4)] {
+            check_masks(witness).unwrap();
+            let kinds: std::collections::HashSet<_> = witness.drawn.iter().map(|drawn| drawn.place.phase).collect();
+            assert_eq!(kinds.len(), phases, "{kinds:?}");
+        }
     }
 }
 
@@ -153,18 +158,20 @@ fn no_mask_of_a_store_serves_two_values() {
 #[test]
 fn a_stored_model_and_a_users_rows_come_to_p2_masked() {
     let rng = &mut SeededRng::new(4, "view");
-    let job = job("3,2,2");
-    let (model, features) = (model(&job, rng), random(rng, 3 * 4));
-    let Session { cloud, key, .. } =
-        session(&job, &model, &MaskKey::from_os(), &[(1, Answer::Labels, &features)]).unwrap();
-    let clear = Share::new(4, 3, features.iter().map(|value| Integer::from(*value)).collect());
-    let hidden = [(Phase::Initial, SharedModel::from_fixed(&job.plan.layers, &model).flat()), (Phase::Input, clear)];
-    for (phase, hidden) in hidden {
-        let (place, seen, value_bits) = key.seen.iter().find(|(place, ..)| place.phase == phase).unwrap();
-        masked(&cloud, *place, Purpose::Refresh, seen, &hidden, *value_bits).unwrap();
+    for comparison in Comparison::ALL {
+        let job = job("3,2,2", comparison);
+        let (model, features) = (model(&job, rng), random(rng, 3 * 4));
+        let Session { cloud, key, .. } =
+            session(&job, &model, &MaskKey::from_os(), &[(1, Answer::Labels, &features)]).unwrap();
+        let clear = Share::new(4, 3, features.iter().map(|value| Integer::from(*value)).collect());
+        let model = SharedModel::from_fixed(&job.plan.layers, &model).flat();
+        for (phase, hidden) in [(Phase::Initial, model), (Phase::Input, clear)] {
+            let (place, seen, value_bits) = key.seen.iter().find(|(place, ..)| place.phase == phase).unwrap();
+            masked(&cloud, *place, Purpose::Refresh, seen, &hidden, *value_bits).unwrap();
+        }
+        check_randomizers(&cloud, &key).unwrap();
+        check_randomizers(&key, &cloud).unwrap();
     }
-    check_randomizers(&cloud, &key).unwrap();
-    check_randomizers(&key, &cloud).unwrap();
 }
 
 /// The masks of a number hide one set of rows: the same rows again show nothing new, others are refused, and so is a number
@@ -172,21 +179,23 @@ fn a_stored_model_and_a_users_rows_come_to_p2_masked() {
 #[test]
 fn a_number_that_comes_again_in_a_session_brings_the_same_rows_or_is_refused() {
     let rng = &mut SeededRng::new(3, "again");
-    let job = job("2,2");
-    let model = model(&job, rng);
-    let rows = [random(rng, 6), random(rng, 6)];
-    let play = |number: u64, second: usize| {
-        let queries = [(5, Answer::Labels, &*rows[0]), (number, Answer::Labels, &*rows[second])];
-        session(&job, &model, &MaskKey::from_os(), &queries)
-    };
-    let Session { answers, .. } = play(5, 0).unwrap();
-    assert_eq!(answers[0], answers[1]);
-    for (number, second, phase) in [(5, 1, "Input"), (4, 1, "Forward"), (4, 0, "Forward")] {
-        let error = play(number, second).map(|_| ()).unwrap_err();
-        assert!(error.exit_code() == 4, "{error}");
-        assert!(error.to_string().contains("came back to") && error.to_string().contains(phase), "{error}");
+    for comparison in Comparison::ALL {
+        let job = job("2,2", comparison);
+        let model = model(&job, rng);
+        let rows = [random(rng, 6), random(rng, 6)];
+        let play = |number: u64, second: usize| {
+            let queries = [(5, Answer::Labels, &*rows[0]), (number, Answer::Labels, &*rows[second])];
+            session(&job, &model, &MaskKey::from_os(), &queries)
+        };
+        let Session { answers, .. } = play(5, 0).unwrap();
+        assert_eq!(answers[0], answers[1]);
+        for (number, second, phase) in [(5, 1, "Input"), (4, 1, "Forward"), (4, 0, "Forward")] {
+            let error = play(number, second).map(|_| ()).unwrap_err();
+            assert!(error.exit_code() == 4, "{error}");
+            assert!(error.to_string().contains("came back to") && error.to_string().contains(phase), "{error}");
+        }
+        assert!(play(6, 1).is_ok());
     }
-    assert!(play(6, 1).is_ok());
 }
 
 /// P1 goes back to a position with another value under the same mask: P2 would learn the difference.
@@ -197,7 +206,7 @@ fn other_values_under_the_masks_of_a_position_are_refused() {
     let widths = (17, 60);
     for (second, is_refused) in [(12, false), (13, true)] {
         let ((), refused) = in_job(
-            &job("2,2"),
+            &job("2,2", Comparison::Blinded),
             |side| {
                 for value in [12, second] {
                     refresh::run(side, at, Purpose::Refresh, &share(value), widths)?;

@@ -32,8 +32,8 @@ pub(super) struct Witness {
     /// What was left of them, or of integers in clear, when it had taken off what it knows; and the bound of what the mask
     /// hides.
     pub seen: Vec<(Place, Share, u32)>,
-    /// P2: whether a term of each comparison was 0, where comparisons have a key of their own.
-    pub zeros: Vec<(Place, Vec<Integer>)>,
+    /// P2: how many terms of each comparison were 0, where comparisons have a key of their own.
+    pub zeros: Vec<(Place, Vec<usize>)>,
     /// Shares and bits that went into gates.
     pub gated: Vec<(Place, Share, Vec<Choice>)>,
     /// Results before their randomisers, and the length of these.

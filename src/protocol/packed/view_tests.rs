@@ -10,7 +10,6 @@ use subtle::Choice;
 use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::TrainingPlan;
 use crate::paillier::{Ciphertexts, KeyForm};
-use crate::protocol::config::Comparison;
 use crate::protocol::element::{Blind, TestRun, engine, server_key_of};
 use crate::protocol::message::Place;
 
@@ -31,13 +30,8 @@ fn view(fault: Option<Fault>) -> View {
 }
 
 fn view_under(form: KeyForm, fault: Option<Fault>) -> View {
-    view_of(form, Comparison::Blinded, fault)
-}
-
-fn view_of(form: KeyForm, comparison: Comparison, fault: Option<Fault>) -> View {
     let mut run = TestRun::on("xor", "2,6,4,2", 4, 6, 2);
     run.config.key_form = form;
-    run.config.comparison = comparison;
     View { plan: run.config.plan.clone(), seed: run.seed, record: record_with(run, fault) }
 }
 
@@ -261,29 +255,6 @@ fn both_views_hold_what_the_protocol_says_and_nothing_else() {
         check_randomizers(cloud, key).unwrap();
         check_randomizers(key, cloud).unwrap();
     }
-}
-
-/// What P2 sees of a comparison that leaks nothing: bits that are as often set as not, and no magnitude.
-#[test]
-fn comparisons_that_leak_nothing_show_balanced_bits_alone() {
-    let view = view_of(KeyForm::Full, Comparison::Dgk, None);
-    let Record { cloud, key, .. } = &view.record;
-    for witness in [cloud, key] {
-        check_masks(witness).unwrap();
-        assert!(witness.seen.iter().all(|(place, ..)| place.phase != Phase::Compare));
-        assert!(witness.received.iter().all(|(place, ..)| place.phase != Phase::Compare));
-    }
-    check_randomizers(cloud, key).unwrap();
-    check_randomizers(key, cloud).unwrap();
-    assert!(cloud.zeros.is_empty());
-    let bits: Vec<&Integer> = key.zeros.iter().flat_map(|(_, bits)| bits).collect();
-    let ones = bits.iter().filter(|bit| ***bit == 1).count();
-    assert_eq!(bits.len(), 10 * (4 + 2), "every neuron of every row, in either step");
-    assert!(
-        (ones as f64 - bits.len() as f64 / 2.0).abs() < 3.0 * (bits.len() as f64).sqrt(),
-        "{ones} of {}",
-        bits.len()
-    );
 }
 
 /// Over the bits of all gates, neither server's own bits tell what the gates do.

@@ -2,7 +2,8 @@
 
 mod batch;
 mod convergence;
-mod encryption;
+mod forms;
+mod leak;
 mod phases;
 mod pool;
 mod primitives;
@@ -41,7 +42,7 @@ struct Kind {
     draw: fn(&Sources) -> Result<Vec<Chart>, ReportError>,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 14] = [
     Kind {
         title: "Convergence",
         needs: "history.csv with two rows or more (smlp train)",
@@ -58,8 +59,13 @@ const KINDS: [Kind; 12] = [
         draw: |sources| Ok(phases::by_work(&sources.summaries)?.into_iter().collect()),
     },
     Kind {
-        title: "Protocols compared",
-        needs: "sweep.csv with two protocols (smlp sweep --protocol element,packed)",
+        title: "What the comparison that leaks nothing costs",
+        needs: "summary.json of jobs that differ in the comparison alone (smlp train --comparison blinded, dgk)",
+        draw: |sources| Ok(leak::draw(&sources.summaries, &sources.histories)?.into_iter().collect()),
+    },
+    Kind {
+        title: "Protocols and comparisons",
+        needs: "sweep.csv with two protocols or comparisons (smlp sweep --protocol element,packed)",
         draw: |sources| each(&sources.sweeps, protocols::draw),
     },
     Kind {
@@ -80,12 +86,17 @@ const KINDS: [Kind; 12] = [
     Kind {
         title: "Forms of encryption",
         needs: "primitives.csv with encrypt_rn, encrypt_public, encrypt_owner or encrypt_pooled",
-        draw: |sources| each(&sources.primitives, encryption::forms),
+        draw: |sources| each(&sources.primitives, forms::encryption),
     },
     Kind {
         title: "Decryption with and without CRT",
         needs: "primitives.csv with decrypt or decrypt_no_crt",
-        draw: |sources| each(&sources.primitives, encryption::decryption),
+        draw: |sources| each(&sources.primitives, forms::decryption),
+    },
+    Kind {
+        title: "Cost of one comparison",
+        needs: "primitives.csv with compare_blinded and compare_dgk",
+        draw: |sources| each(&sources.primitives, forms::comparison),
     },
     Kind {
         title: "Cost against batch size",

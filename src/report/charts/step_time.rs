@@ -96,7 +96,8 @@ fn most_measured(values: impl Iterator<Item = u64>, usual: u64) -> Option<u64> {
 pub(super) type Trait = fn(&SweepKey) -> String;
 
 const TRAITS: [Trait; 9] = [
-    |key| key.protocol.clone(),
+    SERIES_TRAITS[0],
+    SERIES_TRAITS[1],
     JOB_TRAITS[0],
     JOB_TRAITS[1],
     JOB_TRAITS[2],
@@ -104,12 +105,13 @@ const TRAITS: [Trait; 9] = [
     JOB_TRAITS[4],
     JOB_TRAITS[5],
     JOB_TRAITS[6],
-    JOB_TRAITS[7],
 ];
 
-/// Those that the same job by another protocol shares.
-pub(super) const JOB_TRAITS: [Trait; 8] = [
-    |key| key.comparison.clone(),
+/// How a job is trained.
+pub(super) const SERIES_TRAITS: [Trait; 2] = [|key| key.protocol.clone(), |key| key.comparison.clone()];
+
+/// Those that the same job by another protocol or comparison shares.
+pub(super) const JOB_TRAITS: [Trait; 7] = [
     |key| key.engine.clone(),
     |key| key.data.clone(),
     |key| format!("batch {}", key.batch),

@@ -61,6 +61,8 @@ pub fn primitives(key_lengths: &[u32], engines: &[(&str, f64)], batches: &[u64])
         ("mul_enc", 1.4e7, 2.8),
         ("div_enc", 9.0e6, 2.8),
         ("max_enc", 2.4e7, 2.8),
+        ("compare_blinded", 1.1e5, 2.8),
+        ("compare_dgk", 6.5e5, 2.8),
     ];
     let mut rows = Vec::new();
     for (operation, nanoseconds, growth) in operations {

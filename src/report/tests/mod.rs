@@ -45,6 +45,7 @@ fn everything_is_found_drawn_and_named() {
     let input = folder.path().join("in");
     write(&input.join("train"), &history(3));
     write_summary(&input.join("train"), &summary("breast_cancer", "packed", 1.0));
+    write_summary(&input.join("train_dgk"), &by_dgk(summary("breast_cancer", "packed", 2.5)));
     write(&input, &primitives(&[1024, 2048, 3072], &ENGINES[..2], &[1, 64]));
     write(&input, &sweep(&[1024, 2048], &[4, 8, 16], &KINDS));
     write(&input, &pool());
@@ -61,6 +62,7 @@ fn everything_is_found_drawn_and_named() {
         "in/peers.csv",
         "in/train/summary.json",
         "in/train/history.csv",
+        "in/train_dgk/summary.json",
     ];
     assert_eq!(summary.files_read, read);
     assert_texts(
@@ -76,17 +78,31 @@ fn everything_is_found_drawn_and_named() {
         &chart(&summary, "decryption_crt"),
         &["with CRT (decrypt), gmp", "Time of one decryption (log scale)"],
     );
+    assert_texts(
+        &chart(&summary, "comparison_cost"),
+        &["blinded (compare_blinded),", "(compare_dgk), ifma", "Time of one comparison (log scale)"],
+    );
     assert_texts(&chart(&summary, "pool_level"), &["0 producers", "1 producer", "2 producers", "Time (s)"]);
     assert_texts(&chart(&summary, "timing_leak"), &["decrypt, ifma, default, 1024 bits", "712", "|t| = 4.5"]);
     assert_texts(&chart(&summary, "step_phases"), &["backward", "relu", "40 ms", "Time of a step"]);
     let job = "breast_cancer, 30-16-2, batch 32, packed, blinded, gmp, 2048 bits: 108 ms a step";
     let bars = ["P1", "P2"].map(|party| format!("{party}, {job}"));
     assert_texts(&chart(&summary, "step_work"), &["decryption", "waiting", "50 ms", &bars[0], &bars[1]]);
-    // Both engines were measured with both protocols, dgk with one alone.
-    assert_texts(&chart(&summary, "protocols_1"), &["element", "packed", "2048-bit keys", "×300", "×100", "100 MB"]);
+    // Both engines were measured with both protocols, dgk with one engine alone.
+    assert_texts(
+        &chart(&summary, "protocols_1"),
+        &["element, blinded", "packed, blinded", "2048-bit keys", "×300", "×100", "100 MB"],
+    );
+    assert!(!chart(&summary, "protocols_1").contains("dgk"));
     assert_texts(
         &chart(&summary, "protocols_2"),
-        &["Time of a step (log scale)", "Traffic of a step (log scale)", "Width of the hidden layers (neurons)"],
+        &[
+            "packed, dgk",
+            "×300",
+            "Time of a step (log scale)",
+            "Traffic of a step (log scale)",
+            "Width of the hidden layers (neurons)",
+        ],
     );
     assert_texts(&chart(&summary, "step_time_key_length"), &["packed, dgk, ifma", "element, blinded, gmp", "1024"]);
     assert_texts(
@@ -108,6 +124,80 @@ fn everything_is_found_drawn_and_named() {
     ] {
         assert!(page.contains(stands), "{stands}");
     }
+}
+
+fn by_dgk(mut job: Summary) -> Summary {
+    job.parameters.insert("comparison".to_owned(), "dgk".into());
+    job
+}
+
+#[test]
+fn jobs_that_differ_in_the_comparison_alone_stand_in_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    for (name, scale) in [("blinded", 1), ("dgk", 3)] {
+        let mut rows = history(2);
+        for row in &mut rows {
+            (row.bytes_p1_to_p2, row.bytes_p2_to_p1) = (20_000_000 * scale, 8_000_000 * scale);
+        }
+        write(&input.join(name), &rows[1..]);
+    }
+    let mut subgroup = summary("digits", "packed", 1.0);
+    subgroup.parameters.insert("key_form".to_owned(), "subgroup".into());
+    let mut seeded = by_dgk(summary("digits", "packed", 2.5));
+    seeded.parameters.insert("seed".to_owned(), 7.into());
+    let mut elsewhere = by_dgk(subgroup.clone());
+    elsewhere.machine.cpu_model = "Another CPU".to_owned();
+    let strict = {
+        let mut job = by_dgk(summary("xor", "packed", 1.0));
+        job.parameters.insert("constant_time".to_owned(), "strict".into());
+        job
+    };
+    for (name, job) in [
+        ("blinded", summary("digits", "packed", 1.0)),
+        ("dgk", seeded),
+        ("element", by_dgk(summary("digits", "element", 40.0))),
+        ("subgroup", subgroup),
+        ("elsewhere", elsewhere),
+        ("xor", summary("xor", "packed", 1.0)),
+        ("xor_strict", strict),
+    ] {
+        write_summary(&input.join(name), &job);
+    }
+    let (summary, _) = report(folder.path());
+    let svg = chart(&summary, "comparison_steps");
+    assert_texts(
+        &svg,
+        &[
+            "digits, 30-16-2, batch 32, packed, gmp, 2048 bits",
+            "98 ms",
+            "245 ms, ×2.5",
+            "2 MB",
+            "6 MB, ×3",
+            "blinded: leaks a noisy",
+            "Traffic of a step",
+        ],
+    );
+    // No other two differ in the comparison alone.
+    assert_eq!(svg.matches("batch 32").count(), 1, "{svg}");
+}
+
+#[test]
+fn pairs_that_read_alike_are_told_apart_by_their_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    for threads in [1, 2] {
+        for (name, job) in [("blinded", summary("xor", "packed", 1.0)), ("dgk", by_dgk(summary("xor", "packed", 2.0)))]
+        {
+            let mut job = job;
+            job.parameters.insert("threads".to_owned(), threads.into());
+            write_summary(&input.join(format!("{name}_{threads}")), &job);
+        }
+    }
+    let (summary, _) = report(folder.path());
+    let job = "xor, 30-16-2, batch 32, packed, gmp, 2048 bits";
+    let names = [1, 2].map(|threads| format!("{job} (in/blinded_{threads}, in/dgk_{threads})"));
+    assert_texts(&chart(&summary, "comparison_steps"), &[&names[0], &names[1]]);
 }
 
 #[test]
@@ -158,7 +248,7 @@ fn charts_without_data_are_left_out_with_a_note() {
     write(&input, &rows);
     let (summary, page) = report(folder.path());
     assert_eq!(summary.charts.len(), 1, "{:?}", summary.charts);
-    assert_eq!(summary.charts_missing.len(), 11);
+    assert_eq!(summary.charts_missing.len(), 13);
     assert!(
         summary.charts_missing.contains(&"Step time by phase: needs summary.json with phases (smlp train)".to_owned())
     );

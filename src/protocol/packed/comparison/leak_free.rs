@@ -63,6 +63,10 @@ pub(super) fn finish(side: &mut Side, place: Place, share: &Share, key: &dgk::Se
     let seen: Vec<Integer> = seen.iter().map(|zero| Integer::from(zero.unwrap_u8())).collect();
     side.require_new_or_same(place, Operation::Compare, &seen)?;
     #[cfg(test)]
-    side.witness.zeros.push((place, seen));
+    {
+        let zeros = key.is_zero_many(&side.engine, &answered)?;
+        let count = |terms: &[Choice]| terms.iter().filter(|zero| bool::from(**zero)).count();
+        side.witness.zeros.push((place, zeros.chunks(compared.terms()).map(count).collect()));
+    }
     Ok(bits)
 }

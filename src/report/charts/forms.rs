@@ -1,4 +1,4 @@
-//! What do the forms of encryption and of decryption gain?
+//! What do the forms of encryption, decryption and comparison gain or cost?
 
 use super::primitives::{Variants, conditions, usual};
 use super::{Chart, distinct};
@@ -19,8 +19,11 @@ const FORMS: [Named; 4] = [
 
 const DECRYPTIONS: [Named; 2] = [("decrypt", "with CRT (decrypt)"), ("decrypt_no_crt", "without CRT (decrypt_no_crt)")];
 
+const COMPARISONS: [Named; 2] =
+    [("compare_blinded", "blinded (compare_blinded)"), ("compare_dgk", "leaks nothing (compare_dgk)")];
+
 /// Encryption by r^n, from the table, by the owner and from the pool.
-pub fn forms(rows: &[PrimitiveRow], suffix: &str) -> Result<Vec<Chart>, ReportError> {
+pub fn encryption(rows: &[PrimitiveRow], suffix: &str) -> Result<Vec<Chart>, ReportError> {
     let caption = "A pooled encryption leaves out the making of its randomiser, which background threads do; its \
                    throughput over longer times is the producers'.";
     draw(rows, &FORMS, &format!("Forms of encryption{suffix}"), "encryption_forms", "Time of one encryption", caption)
@@ -31,6 +34,18 @@ pub fn decryption(rows: &[PrimitiveRow], suffix: &str) -> Result<Vec<Chart>, Rep
     let title = format!("Decryption with and without CRT{suffix}");
     let caption = "With the Chinese remainder theorem two powers modulo p^2 and q^2 take the place of one modulo n^2.";
     draw(rows, &DECRYPTIONS, &title, "decryption_crt", "Time of one decryption", caption)
+}
+
+/// One comparison by either way, where both were measured.
+pub fn comparison(rows: &[PrimitiveRow], suffix: &str) -> Result<Vec<Chart>, ReportError> {
+    if COMPARISONS.iter().any(|(operation, _)| rows.iter().all(|row| row.operation != *operation)) {
+        return Ok(Vec::new());
+    }
+    let title = format!("Cost of one comparison{suffix}");
+    let caption = "The work of both servers for the sign of one shared number, without the network. The blinded \
+                   comparison packs many numbers into a ciphertext and shows the key server noisy magnitudes; the other \
+                   has a ciphertext for every bit, under a key of its own, and shows a random bit.";
+    draw(rows, &COMPARISONS, &title, "comparison_cost", "Time of one comparison", caption)
 }
 
 fn draw(
