@@ -54,7 +54,10 @@ fn comparison(criterion: &mut Criterion) {
             bencher.iter(|| public.rerandomize_many(&engine, &sealed, SIGMA, &mut rng).expect("the key is the same"));
         });
         group.bench_function(name("blind"), |bencher| {
-            bencher.iter(|| public.blind_many(&engine, &sealed, SIGMA, &mut rng).expect("the key is the same"));
+            bencher.iter(|| {
+                let blinders = public.blinders(&engine, BATCH, SIGMA, &mut rng).expect("what ran once runs again");
+                public.blind_many(&engine, &sealed, blinders).expect("the key is the same")
+            });
         });
         group.bench_function(name("is_zero"), |bencher| {
             bencher.iter(|| key.is_zero_many(&engine, &sealed).expect("what ran once runs again"));

@@ -70,7 +70,7 @@ fn operations(engine: &Engine, key: &SecretKey, rng: &mut SecureRng) -> Result<V
         ("product", a.add(engine, &b)?),
         ("inverse", a.negate(engine)?),
         ("multiple", a.mul_secret(engine, &units)?),
-        ("blinded", public.blind_many(engine, &a, SIGMA, rng)?),
+        ("blinded", public.blind_many(engine, &a, public.blinders(engine, a.len(), SIGMA, rng)?)?),
     ];
     let column = |ciphertexts: &Ciphertexts| engine.store(ciphertexts.batch());
     let (c1, c2) = (column(&a), column(&b));

@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use rayon::prelude::*;
 use rug::Integer;
 use rug::integer::{IsPrime, Order};
 
@@ -109,13 +110,18 @@ pub(crate) fn load_unit_bytes(
 ) -> Result<Batch, UnitFlaw> {
     let width = modulus.limbs().len();
     let mut numbers = vec![0; bytes.len() / len_bytes * width];
-    for (number, bytes) in numbers.chunks_exact_mut(width).zip(bytes.chunks_exact(len_bytes)) {
-        for (limb, bytes) in number.iter_mut().zip(bytes.chunks(size_of::<u64>())) {
-            let mut le_bytes = [0; size_of::<u64>()];
-            le_bytes[..bytes.len()].copy_from_slice(bytes);
-            *limb = u64::from_le_bytes(le_bytes);
+    let read = |(number, bytes): (&mut [u64], &[u8])| {
+        let (whole, rest) = bytes.as_chunks();
+        for (limb, bytes) in number.iter_mut().zip(whole) {
+            *limb = u64::from_le_bytes(*bytes);
         }
-    }
+        if !rest.is_empty() {
+            let mut last = [0; size_of::<u64>()];
+            last[..rest.len()].copy_from_slice(rest);
+            number[whole.len()] = u64::from_le_bytes(last);
+        }
+    };
+    engine.install(|| numbers.par_chunks_exact_mut(width).zip(bytes.par_chunks_exact(len_bytes)).for_each(read));
     load_unit_limbs(engine, modulus, numbers)
 }
 

@@ -38,5 +38,5 @@ pub use admit::AdmissionRule;
 pub use ciphertext::Ciphertexts;
 pub use error::DgkError;
 pub use parameters::{KEY_BITS, MAX_COMPARED_BITS, Parameters};
-pub use public_key::PublicKey;
+pub use public_key::{Blinders, PublicKey};
 pub use secret_key::SecretKey;

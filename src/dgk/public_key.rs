@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rug::Integer;
 use subtle::Choice;
+use zeroize::Zeroizing;
 
 use super::admit;
 use super::ciphertext::Ciphertexts;
@@ -183,38 +184,63 @@ impl PublicKey {
         rng: &mut SecureRng,
     ) -> Result<Ciphertexts, DgkError> {
         admit::same_key(self.id(), ciphertexts.key().id())?;
-        let bits = self.0.parameters.randomizer_bits(sigma);
-        let exponents = Exponents::fresh(ciphertexts.len(), bits, rng);
-        self.multiply(engine, ciphertexts, &self.randomizers(engine, &exponents)?)
+        self.multiply(engine, ciphertexts, &self.fresh_randomizers(engine, ciphertexts.len(), sigma, rng)?)
     }
 
-    /// Hides everything about a plaintext but whether it is zero: times a random element of Z_u*, then
-    /// [`PublicKey::rerandomize_many`]. Timing class: `fixed_sequence`.
+    /// What [`PublicKey::blind_many`] hides `count` ciphertexts by; it can be made before they are there.
     ///
     /// # Errors
-    /// As [`PublicKey::rerandomize_many`].
+    /// If the engine fails.
+    pub fn blinders(
+        &self,
+        engine: &Engine,
+        count: usize,
+        sigma: u32,
+        rng: &mut SecureRng,
+    ) -> Result<Blinders, DgkError> {
+        let units = self.random_units(count, rng);
+        Ok(Blinders { units, randomizers: self.fresh_randomizers(engine, count, sigma, rng)? })
+    }
+
+    /// Hides everything about a plaintext but whether it is zero: times a random element of Z_u*, then re-randomised as
+    /// [`PublicKey::rerandomize_many`] does. Timing class: `fixed_sequence`.
+    ///
+    /// # Errors
+    /// If the ciphertexts are under another key or not as many as the blinders, or the engine fails.
     pub fn blind_many(
         &self,
         engine: &Engine,
         ciphertexts: &Ciphertexts,
-        sigma: u32,
-        rng: &mut SecureRng,
+        blinders: Blinders,
     ) -> Result<Ciphertexts, DgkError> {
-        let multiples = ciphertexts.mul_secret(engine, &self.random_units(ciphertexts.len(), rng))?;
-        self.rerandomize_many(engine, &multiples, sigma, rng)
+        admit::same_key(self.id(), ciphertexts.key().id())?;
+        if ciphertexts.len() != blinders.units.len() {
+            let reason = format!("{} blinders for {} ciphertexts", blinders.units.len(), ciphertexts.len());
+            return Err(DgkError::Shape(reason));
+        }
+        self.multiply(engine, &ciphertexts.mul_secret(engine, &blinders.units)?, &blinders.randomizers)
     }
 
-    /// `count` exponents, uniform in [1, u), each for one use; the number of draws says nothing about them.
+    /// `count` exponents for one use each, at most 2^-57 from uniform in [1, u); every one takes one draw.
     pub fn random_units(&self, count: usize, rng: &mut SecureRng) -> Exponents {
         let Parameters { plaintext_modulus, .. } = self.0.parameters;
-        let bits = self.0.parameters.plaintext_bits();
-        let unit = |_| loop {
-            let candidate = rng.bits(bits);
-            if (1..u64::from(plaintext_modulus)).contains(&candidate.as_slice()[0]) {
-                return candidate;
-            }
-        };
-        Exponents::single_use((0..count).map(unit).collect(), bits)
+        let mut draws = Zeroizing::new(vec![0u64; count]);
+        rng.fill(bytemuck::cast_slice_mut(&mut draws));
+        let unit = |draw: &u64| 1 + ((u128::from(*draw) * u128::from(plaintext_modulus - 1)) >> u64::BITS) as u64;
+        let units = draws.iter().map(|draw| SecretLimbs::new(vec![unit(draw)])).collect();
+        Exponents::single_use(units, self.0.parameters.plaintext_bits())
+    }
+
+    /// h^r for fresh r, uniform in [0, 2^(2t + `sigma`)).
+    fn fresh_randomizers(
+        &self,
+        engine: &Engine,
+        count: usize,
+        sigma: u32,
+        rng: &mut SecureRng,
+    ) -> Result<Batch, DgkError> {
+        let bits = self.0.parameters.randomizer_bits(sigma);
+        self.randomizers(engine, &Exponents::fresh(count, bits, rng))
     }
 
     /// Ciphertexts times randomisers, each of which may be used once.
@@ -225,6 +251,18 @@ impl PublicKey {
         randomizers: &Batch,
     ) -> Result<Ciphertexts, DgkError> {
         Ok(Ciphertexts::from_batch(self, engine.product(ciphertexts.batch(), randomizers)?))
+    }
+}
+
+/// What hides ciphertexts before they are sent to the key's owner, once: random elements of Z_u* and randomisers.
+pub struct Blinders {
+    units: Exponents,
+    randomizers: Batch,
+}
+
+impl fmt::Debug for Blinders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Blinders({})", self.units.len())
     }
 }
 

@@ -23,6 +23,26 @@ pub(crate) fn product<B: Backend>(a: &Batch, b: &Batch, class: TimingClass) -> B
     })
 }
 
+/// From so many residues on a single run is multiplied group by group.
+const LONG_RUN: usize = 256;
+
+/// The product of all residues, which have one modulus: whole groups first, on all threads, then what is left.
+fn product_of_all<B: Backend>(batch: &Batch, class: TimingClass) -> Batch {
+    let (layout, whole) = (batch.residues().layout(), batch.len() / B::WIDTH);
+    let groups_each = whole.div_ceil(4 * rayon::current_num_threads()).max(2);
+    let len = whole.div_ceil(groups_each) * B::WIDTH;
+    let moduli = batch.moduli().gather((0..len).map(|_| 0));
+    let products = map_groups::<B>(moduli, layout, len, class, |kernels, first, out, scratch| {
+        let own = first / B::WIDTH * groups_each;
+        out.copy_from_slice(batch.residues().group(own * B::WIDTH));
+        for group in own + 1..whole.min(own + groups_each) {
+            kernels.product(out, batch.residues().group(group * B::WIDTH), scratch);
+        }
+    });
+    let rest = Batch::concat(&[products, batch.slice(whole * B::WIDTH..batch.len())]);
+    product_runs::<B>(&rest, rest.len(), class)
+}
+
 /// A piece of a run shorter than this is not worth a thread of its own.
 const SHORTEST_PIECE: usize = 16;
 
@@ -30,6 +50,9 @@ const SHORTEST_PIECE: usize = 16;
 /// are fewer runs than threads.
 pub(crate) fn product_runs<B: Backend>(batch: &Batch, run: usize, class: TimingClass) -> Batch {
     let len = batch.len() / run;
+    if len == 1 && run >= LONG_RUN {
+        return product_of_all::<B>(batch, class);
+    }
     let wanted = (4 * rayon::current_num_threads()).div_ceil(len.max(1));
     let pieces = wanted.min(run / SHORTEST_PIECE).max(1);
     if pieces == 1 {

@@ -70,7 +70,7 @@ proptest! {
             let before = encrypt(engine, &values);
             let after = public.rerandomize_many(engine, &before, SIGMA, &mut rng)?;
             prop_assert_eq!(&decrypt(engine, &after), &values);
-            let blinded = public.blind_many(engine, &before, SIGMA, &mut rng)?;
+            let blinded = public.blind_many(engine, &before, public.blinders(engine, before.len(), SIGMA, &mut rng)?)?;
             let opened = decrypt(engine, &blinded);
             prop_assert!(opened.iter().zip(&values).all(|(opened, value)| (*opened == 0) == (*value == 0)));
             let [before, after, blinded] = [before, after, blinded].map(|c| engine.store(c.batch()));
@@ -167,6 +167,9 @@ fn operands_that_do_not_fit_are_refused() {
     let shape = |result: Result<Ciphertexts, DgkError>| matches!(result, Err(DgkError::Shape(_)));
     assert!(shape(three.add(engine(), &two)));
     assert!(shape(three.mul_secret(engine(), &key().public_key().random_units(2, &mut SecureRng::from_os()))));
+    let public = key().public_key();
+    let two_blinders = public.blinders(engine(), 2, SIGMA, &mut SecureRng::from_os()).unwrap();
+    assert!(shape(public.blind_many(engine(), &three, two_blinders)));
     assert!(shape(Ciphertexts::concat(&[])));
     let choose = |options: &[&Ciphertexts], choices: &[u8]| {
         Ciphertexts::choose(engine(), options, Zeroizing::new(choices.to_vec()))
@@ -187,12 +190,13 @@ fn operations_across_keys_are_refused_with_both_names() {
     let ours = encrypt(engine(), &[1]);
     let theirs = other_key().encrypt_many(engine(), &[1], &mut rng).unwrap();
     let names = [key().public_key().id().to_string(), other_key().public_key().id().to_string()];
+    let blinders = key().public_key().blinders(engine(), 1, SIGMA, &mut rng).unwrap();
     for error in [
         ours.add(engine(), &theirs).unwrap_err(),
         Ciphertexts::choose(engine(), &[&ours, &theirs], Zeroizing::new(vec![1])).unwrap_err(),
         Ciphertexts::concat(&[ours.clone(), theirs.clone()]).unwrap_err(),
         key().public_key().rerandomize_many(engine(), &theirs, SIGMA, &mut rng).unwrap_err(),
-        key().public_key().blind_many(engine(), &theirs, SIGMA, &mut rng).unwrap_err(),
+        key().public_key().blind_many(engine(), &theirs, blinders).unwrap_err(),
         key().is_zero_many(engine(), &theirs).unwrap_err(),
         key().decrypt_many(engine(), &theirs).unwrap_err(),
     ] {
@@ -224,7 +228,8 @@ fn a_key_of_2048_bits_encrypts_and_tests() {
     public.prepare(&engine, SIGMA).unwrap();
     let bits = choices(&[true, false, false, true, true, false, true, false, true]);
     let sealed = key.encrypt_bits_many(&engine, &bits, &mut rng).unwrap();
-    let sent = public.blind_many(&engine, &sealed, SIGMA, &mut rng).unwrap();
+    let sent =
+        public.blind_many(&engine, &sealed, public.blinders(&engine, sealed.len(), SIGMA, &mut rng).unwrap()).unwrap();
     let read = Ciphertexts::from_bytes(&engine, public, &sent.to_bytes(&engine)).unwrap();
     let zeros = key.is_zero_many(&engine, &read).unwrap();
     assert!(zeros.into_iter().zip(bits).all(|(zero, bit)| bool::from(zero ^ bit)));

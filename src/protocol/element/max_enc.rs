@@ -140,8 +140,9 @@ fn ask_leak_free(
     let deltas: Vec<Choice> = (0..count as u64).map(delta).collect();
 
     let CloudSide { channel, engine, rng, .. } = side;
+    let hiding = leak_free::hiding(engine, key, compared, count, side.bounds.sigma(), rng)?;
     let sealed = recv_compared(channel, engine, place, Operation::Factor, key, count * compared.indicators())?;
-    let answered = leak_free::answer(engine, compared, &sealed, &masks, &deltas, side.bounds.sigma(), rng)?;
+    let answered = leak_free::answer(engine, compared, &sealed, &masks, &deltas, hiding)?;
     send_compared(channel, engine, place, Operation::Compare, &answered)?;
     let bits = side.recv(place, Operation::Compare, count)?;
     complement(side, &bits, &leak_free::own_bits(compared, &masks, &deltas))

@@ -26,12 +26,13 @@ mod digits;
 #[cfg(test)]
 mod tests;
 
+use rayon::prelude::*;
 use rug::Integer;
 use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroizing;
 
 use crate::arith::Engine;
-use crate::dgk::{Ciphertexts, DgkError, KEY_BITS, Parameters, SecretKey};
+use crate::dgk::{Blinders, Ciphertexts, DgkError, KEY_BITS, Parameters, PublicKey, SecretKey};
 use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs};
 
@@ -135,6 +136,30 @@ pub(super) fn own_bits(compared: Compared, shares: &[Integer], deltas: &[Choice]
     compared.top_bits(&numbers).zip(deltas).map(|(top, delta)| !top ^ *delta).collect()
 }
 
+/// P1: what hides the terms of `count` values and in which order they go. It can be made before anything arrives.
+pub(super) fn hiding(
+    engine: &Engine,
+    key: &PublicKey,
+    compared: Compared,
+    count: usize,
+    sigma: u32,
+    rng: &mut SecureRng,
+) -> Result<Hiding, DgkError> {
+    let terms = compared.terms();
+    let orders = (0..count).flat_map(|_| permutation(terms, rng)).collect();
+    Ok(Hiding { orders, blinders: key.blinders(engine, count * terms, sigma, rng)? })
+}
+
+/// See [`hiding`]; for one use.
+pub(super) struct Hiding {
+    /// For each value the places of its terms.
+    orders: Vec<usize>,
+    blinders: Blinders,
+}
+
+/// Values whose terms P1 computes together, in memory that is near.
+const VALUES_TOGETHER: usize = 32;
+
 /// P1: the blinded c of every value, `compared.terms()` for each, from what [`seal`] made of as many values.
 /// Timing class: `constant` in deltas and, but for signs and lengths in limbs, in shares; `fixed_sequence` in what blinds.
 pub(super) fn answer(
@@ -143,27 +168,53 @@ pub(super) fn answer(
     sealed: &Ciphertexts,
     shares: &[Integer],
     deltas: &[Choice],
-    sigma: u32,
-    rng: &mut SecureRng,
+    hiding: Hiding,
 ) -> Result<Ciphertexts, DgkError> {
     let (count, terms) = (shares.len(), compared.terms());
     let numbers = compared.all_of_cloud(shares);
+    let piece = |first: usize| {
+        let values = first..count.min(first + VALUES_TOGETHER);
+        let own = (&numbers[values.clone()], &deltas[values.clone()]);
+        // Every I_ik has `count` ciphertexts in a row.
+        let rows = (0..sealed.len()).step_by(count.max(1));
+        let places: Vec<usize> = rows.flat_map(|row| values.clone().map(move |value| row + value)).collect();
+        compute_terms(engine, compared, &sealed.gather(engine, &places), own)
+    };
+    let firsts: Vec<usize> = (0..count).step_by(VALUES_TOGETHER).collect();
+    let pieces = engine.install(|| firsts.into_par_iter().map(piece).collect::<Result<Vec<_>, _>>())?;
+    if pieces.is_empty() {
+        return Ok(sealed.clone());
+    }
+
+    // Value by value, its terms in a random order.
+    let place = |(index, term): (usize, &usize)| {
+        let value = index / terms;
+        let first = value / VALUES_TOGETHER * VALUES_TOGETHER;
+        let together = VALUES_TOGETHER.min(count - first);
+        first * terms + term * together + value - first
+    };
+    let order: Vec<usize> = hiding.orders.iter().enumerate().map(place).collect();
+    let all = Ciphertexts::concat(&pieces)?.gather(engine, &order);
+    sealed.key().blind_many(engine, &all, hiding.blinders)
+}
+
+/// E[c_i] of some values, place by place, from their E[I_ik], own numbers and deltas.
+fn compute_terms(
+    engine: &Engine,
+    compared: Compared,
+    sealed: &Ciphertexts,
+    (numbers, deltas): (&[u64], &[Choice]),
+) -> Result<Ciphertexts, DgkError> {
     let mut first = 0;
     let mut parts = Vec::new();
     for run in compared.digits().runs() {
-        let len = run.indicators() * run.places.len() * count;
-        parts.push(compare_digits(engine, &run, &sealed.slice(first..first + len), &numbers, deltas)?);
+        let len = run.indicators() * run.places.len() * numbers.len();
+        parts.push(compare_digits(engine, &run, &sealed.slice(first..first + len), numbers, deltas)?);
         first += len;
     }
-    let (terms_alone, differ): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-    let (terms_alone, differ) = (Ciphertexts::concat(&terms_alone)?, Ciphertexts::concat(&differ)?);
-    let all = if terms == 1 { terms_alone } else { add_above(engine, &terms_alone, &differ, count)? };
-
-    // Value by value, its terms in a random order.
-    let order: Vec<usize> = (0..count)
-        .flat_map(|value| permutation(terms, rng).into_iter().map(move |term| term * count + value))
-        .collect();
-    sealed.key().blind_many(engine, &all.gather(engine, &order), sigma, rng)
+    let (terms, differ): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    let (terms, differ) = (Ciphertexts::concat(&terms)?, Ciphertexts::concat(&differ)?);
+    if compared.terms() == 1 { Ok(terms) } else { add_above(engine, &terms, &differ, numbers.len()) }
 }
 
 /// P2: its bits beta, and the bits z that it has seen.
@@ -246,13 +297,14 @@ fn add_above(
     Ciphertexts::concat(&[lower, terms.slice(place(top))])
 }
 
-/// A uniform order of `len` things; addresses show it, to this process alone.
+/// A uniform order of `len` things, at most 2^-57 from uniform for the few that there are; addresses show it, to this process
+/// alone.
 fn permutation(len: usize, rng: &mut SecureRng) -> Vec<usize> {
+    let mut draws = [0u64; LONGEST_BITS as usize];
+    rng.fill(bytemuck::cast_slice_mut(&mut draws[..len]));
     let mut order: Vec<usize> = (0..len).collect();
     for i in (1..len).rev() {
-        // At most 2^-57 from uniform for the few things that there are.
-        let draw = u128::from(rng.bits(u64::BITS).as_slice()[0]) * (i as u128 + 1);
-        order.swap(i, (draw >> u64::BITS) as usize);
+        order.swap(i, ((u128::from(draws[i]) * (i as u128 + 1)) >> u64::BITS) as usize);
     }
     order
 }

@@ -20,6 +20,18 @@ fn shares(values: &[i64], share_bits: u32, rng: &mut SeededRng) -> (Vec<Integer>
     (cloud, key)
 }
 
+/// What P1 answers.
+fn answered(
+    engine: &Engine,
+    compared: Compared,
+    sealed: &Ciphertexts,
+    cloud: &[Integer],
+    deltas: &[Choice],
+) -> Result<Ciphertexts, DgkError> {
+    let hiding = hiding(engine, sealed.key(), compared, cloud.len(), SIGMA, &mut SecureRng::from_os())?;
+    answer(engine, compared, sealed, cloud, deltas, hiding)
+}
+
 /// What a comparison of `values` gives, and the zeros that P2 sees for each.
 fn compare(engine: &Engine, bits: u32, values: &[i64], seed: u64) -> (Vec<bool>, Vec<usize>) {
     let (mut rng, mut inputs) = (SecureRng::from_os(), SeededRng::new(seed, "shares and deltas"));
@@ -27,7 +39,7 @@ fn compare(engine: &Engine, bits: u32, values: &[i64], seed: u64) -> (Vec<bool>,
     let (cloud, own) = shares(values, compared.share_bits, &mut inputs);
     let deltas: Vec<Choice> = values.iter().map(|_| Choice::from(inputs.below(2) as u8)).collect();
     let sealed = seal(engine, key(), compared, &own, &mut rng).unwrap();
-    let answered = answer(engine, compared, &sealed, &cloud, &deltas, SIGMA, &mut rng).unwrap();
+    let answered = answered(engine, compared, &sealed, &cloud, &deltas).unwrap();
     let zeros = key().is_zero_many(engine, &answered).unwrap();
     let zeros = zeros.chunks(compared.terms()).map(|terms| terms.iter().filter(|zero| bool::from(**zero)).count());
     let (beta, seen) = finish(engine, key(), compared, &own, &answered).unwrap();
@@ -77,7 +89,7 @@ fn every_place_of_the_zero_is_as_likely() {
     let (cloud, own) = shares(&values, compared.share_bits, &mut SeededRng::new(3, "shares"));
     let deltas = own_bits_that_show_a_zero(compared, &cloud, &own);
     let sealed = seal(engine(2), key(), compared, &own, &mut rng).unwrap();
-    let answered = answer(engine(2), compared, &sealed, &cloud, &deltas, SIGMA, &mut rng).unwrap();
+    let answered = answered(engine(2), compared, &sealed, &cloud, &deltas).unwrap();
     let zeros = key().is_zero_many(engine(2), &answered).unwrap();
     let mut places = vec![0u32; compared.terms()];
     for terms in zeros.chunks(compared.terms()) {
@@ -125,7 +137,7 @@ fn every_pair_of_short_numbers_is_compared_rightly() {
         let engine = engine(2);
         let sealed = seal(engine, key(), compared, &own, &mut rng).unwrap();
         assert_eq!(sealed.len(), cases.len() * compared.indicators());
-        let answered = answer(engine, compared, &sealed, &cloud, &deltas, SIGMA, &mut rng).unwrap();
+        let answered = answered(engine, compared, &sealed, &cloud, &deltas).unwrap();
         assert_eq!(answered.len(), cases.len() * compared.terms());
         let (beta, _) = finish(engine, key(), compared, &own, &answered).unwrap();
         let tau = own_bits(compared, &cloud, &deltas);

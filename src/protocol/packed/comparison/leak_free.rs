@@ -44,11 +44,15 @@ pub(super) fn answer(
     key: &dgk::PublicKey,
 ) -> Result<(), Error> {
     let compared = compared(side, place);
-    let sealed = side.recv_compared(place, Operation::Factor, key, share.values().len() * compared.indicators())?;
-    let sigma = side.widths.sigma();
-    let Side { engine, rng, work, .. } = side;
-    let answered = work
-        .timed(Work::Comparison, || leak_free::answer(engine, compared, &sealed, share.values(), deltas, sigma, rng))?;
+    let count = share.values().len();
+    let Side { engine, rng, work, widths, .. } = side;
+    // While P2 encrypts.
+    let hiding =
+        work.timed(Work::Comparison, || leak_free::hiding(engine, key, compared, count, widths.sigma(), rng))?;
+    let sealed = side.recv_compared(place, Operation::Factor, key, count * compared.indicators())?;
+    let Side { engine, work, .. } = side;
+    let answered =
+        work.timed(Work::Comparison, || leak_free::answer(engine, compared, &sealed, share.values(), deltas, hiding))?;
     side.send_compared(place, Operation::Compare, &answered)
 }
 
