@@ -46,6 +46,12 @@ pub(super) fn parts(parameters: usize) -> impl Iterator<Item = (u16, Range<usize
     (0..=u16::MAX).zip((0..parameters).step_by(len).map(move |start| start..parameters.min(start + len)))
 }
 
+/// The job's comparison is not the one that the test needs.
+pub(super) fn no_key() -> ProtocolError {
+    let reason = "the model is tested by --comparison dgk, and this job has another".to_owned();
+    ProtocolError::Config { reason }
+}
+
 /// A server's shares of what is compared, from its shares of parameters: all comparisons from above, then all from below.
 pub(super) fn moved(role: Role, shares: &[Integer], weight_bits: u32) -> SecretIntegers {
     let offset = match role {

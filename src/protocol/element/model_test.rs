@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::mask::Phase;
-use crate::protocol::ProtocolError;
 use crate::protocol::handshake::Role;
 use crate::protocol::message::Place;
-use crate::protocol::model_test::{judge, moved, open, parts};
+use crate::protocol::model_test::{judge, moved, no_key, open, parts};
 
 use super::cloud_server::place;
 use super::max_enc::{answer_shared, ask_shared, recv_shares, share};
@@ -53,9 +52,4 @@ impl KeyServer {
 
 fn places(step: u64, parameters: usize) -> impl Iterator<Item = (Place, Range<usize>)> {
     parts(parameters).map(move |(number, part)| (place(step, Phase::ModelTest, number), part))
-}
-
-fn no_key() -> Error {
-    let reason = "the model is tested by the comparison that leaks nothing, for which this job has no key".to_owned();
-    ProtocolError::Config { reason }.into()
 }

@@ -5,14 +5,15 @@ use subtle::Choice;
 
 use crate::error::Error;
 use crate::mask::Phase;
+use crate::protocol::ProtocolError;
 use crate::protocol::config::JobConfig;
 use crate::protocol::element::place;
 use crate::protocol::message::{Operation, Place};
-use crate::protocol::model_test::{judge, moved, open, parts};
+use crate::protocol::model_test::{judge, moved, no_key, open, parts};
 
 use super::comparison::{self, Blinds};
 use super::share::Share;
-use super::side::Side;
+use super::side::{Comparer, Side};
 use super::state::missing;
 use super::{CloudServer, KeyServer};
 
@@ -21,12 +22,12 @@ impl CloudServer {
     /// with the comparison that leaks nothing.
     ///
     /// # Errors
-    /// [`ProtocolError::ModelOutOfBound`](crate::protocol::ProtocolError::ModelOutOfBound), at both servers.
+    /// [`ProtocolError::ModelOutOfBound`], at both servers.
     pub fn test_model(&mut self, step: u64) -> Result<(), Error> {
         let parameters = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
         let side = &mut self.side;
         let mut bits = Vec::new();
-        for (at, share) in compared(side, step, &parameters) {
+        for (at, share) in compared(side, step, &parameters)? {
             let blinds = Blinds::draw(side, at, &share);
             comparison::answer(side, at, &share, &blinds)?;
             bits.extend(blinds.bits());
@@ -40,7 +41,7 @@ impl KeyServer {
     pub(super) fn test_model(&mut self, step: u64) -> Result<(), Error> {
         let parameters = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
         let side = &mut self.side;
-        let parts = compared(side, step, &parameters);
+        let parts = compared(side, step, &parameters)?;
         let mut bits = Vec::new();
         let mut asked = None;
         for part in parts.map(Some).chain([None]) {
@@ -56,12 +57,22 @@ impl KeyServer {
 }
 
 /// The places and shares of what is compared, part by part.
-fn compared<'a>(side: &Side, step: u64, parameters: &'a Share) -> impl Iterator<Item = (Place, Share)> + use<'a> {
+///
+/// # Errors
+/// If the job has the blinded comparison, which would show P2 how large weights are.
+fn compared<'a>(
+    side: &Side,
+    step: u64,
+    parameters: &'a Share,
+) -> Result<impl Iterator<Item = (Place, Share)> + use<'a>, ProtocolError> {
+    if let Comparer::Blinded = side.comparer {
+        return Err(no_key());
+    }
     let (role, weight_bits) = (side.role, side.widths.weight_bits());
-    parts(parameters.values().len()).map(move |(number, part)| {
+    Ok(parts(parameters.values().len()).map(move |(number, part)| {
         let values = moved(role, &parameters.values()[part], weight_bits);
         (place(step, Phase::ModelTest, number), Share::new(1, values.len(), values))
-    })
+    }))
 }
 
 /// Opens the results and judges by them.

@@ -180,6 +180,26 @@ fn a_step_that_comes_again_brings_the_same_shares_or_is_refused() {
     assert!(results[2].as_ref().unwrap_err().contains("came back to step 4, ModelTest"), "{:?}", results[2]);
 }
 
+#[test]
+fn a_job_with_blinded_comparisons_has_no_test() {
+    let job = JobConfig { comparison: Comparison::Blinded, ..job("2,3,2") };
+    let [own, theirs] = shares(&job, &[1; 17], &mut SeededRng::new(5, "shares"));
+    let (cloud, key) = play(
+        &job,
+        |mut server| {
+            server.model = Some(own.clone());
+            server.test_model(0)
+        },
+        |mut server| {
+            server.model = Some(theirs.clone());
+            server.run(Activity::TestModel { step: 0 }, server_key().public_key())
+        },
+    );
+    for error in [cloud.unwrap_err(), key.unwrap_err()] {
+        assert!(error.exit_code() == 2 && error.to_string().contains("--comparison dgk"), "{error}");
+    }
+}
+
 /// What a server says if the other plays the comparisons and then opens a bit less.
 #[test]
 fn a_server_that_opens_too_little_is_refused() {
