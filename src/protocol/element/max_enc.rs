@@ -14,14 +14,13 @@ use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroize;
 
 use crate::arith::Exponents;
-use crate::dgk;
 use crate::error::Error;
 use crate::mask::{MaskStream, Purpose};
 use crate::paillier::Ciphertexts;
-use crate::protocol::leak_free::{self, Compared};
-use crate::protocol::message::{Operation, Place, recv_compared, send_compared};
+use crate::protocol::message::{Operation, Place};
 use crate::secret::{SecretIntegers, SecretLimbs, select};
 
+use super::leak_free;
 use super::side::{CloudSide, KeySide};
 
 /// Shortest factor of a comparison, in bits.
@@ -109,7 +108,7 @@ fn scale(uniform: u128, bound: u64) -> u64 {
 pub(super) fn ask(side: &mut CloudSide, place: Place, values: &Ciphertexts) -> Result<Ciphertexts, Error> {
     match side.comparison.clone() {
         None => ask_blinded(side, place, values),
-        Some(key) => ask_leak_free(side, place, values, &key),
+        Some(key) => leak_free::ask(side, place, values, &key),
     }
 }
 
@@ -125,54 +124,8 @@ fn ask_blinded(side: &mut CloudSide, place: Place, values: &Ciphertexts) -> Resu
     complement(side, &permuted.gather(&inverse(&order)), &signs)
 }
 
-/// By the comparison that leaks nothing: P2 learns a + m, and P1's share is the mask m.
-fn ask_leak_free(
-    side: &mut CloudSide,
-    place: Place,
-    values: &Ciphertexts,
-    key: &dgk::PublicKey,
-) -> Result<Ciphertexts, Error> {
-    let compared = side.bounds.compared();
-    let masks = share(side, place, values, compared.bits)?;
-    let tau = answer_shared(side, place, compared, &masks, key)?;
-    let bits = side.recv(place, Operation::Compare, values.len())?;
-    complement(side, &bits, &tau)
-}
-
-/// P1's shares of encrypted values, |v| < 2^`value_bits`: their masks. P2 has v + m by [`recv_shares`].
-pub(super) fn share(
-    side: &mut CloudSide,
-    place: Place,
-    values: &Ciphertexts,
-    value_bits: u32,
-) -> Result<SecretIntegers, Error> {
-    let masks = side.short_masks(place, Purpose::Refresh, value_bits, values.len());
-    side.send_rerandomized(place, Operation::Refresh, &values.add_plain(&side.engine, &masks)?)?;
-    Ok(masks)
-}
-
-/// P1's half of a comparison of shared values: its bits tau.
-pub(super) fn answer_shared(
-    side: &mut CloudSide,
-    place: Place,
-    compared: Compared,
-    shares: &[Integer],
-    key: &dgk::PublicKey,
-) -> Result<Vec<Choice>, Error> {
-    let elements = side.masks.at(place.position(Purpose::Comparison));
-    let delta = |element| Choice::from((elements.element(element).u64() & 1) as u8);
-    let deltas: Vec<Choice> = (0..shares.len() as u64).map(delta).collect();
-
-    let CloudSide { channel, engine, rng, .. } = side;
-    let count = shares.len() * compared.indicators();
-    let sealed = recv_compared(channel, engine, place, Operation::Factor, key, count)?;
-    let answered = leak_free::answer(engine, compared, &sealed, shares, &deltas, side.bounds.sigma(), rng)?;
-    send_compared(channel, engine, place, Operation::Compare, &answered)?;
-    Ok(leak_free::own_bits(compared, shares, &deltas))
-}
-
 /// E[1 - beta] where the choice is set, E[beta] elsewhere.
-fn complement(side: &CloudSide, bits: &Ciphertexts, choices: &[Choice]) -> Result<Ciphertexts, Error> {
+pub(super) fn complement(side: &CloudSide, bits: &Ciphertexts, choices: &[Choice]) -> Result<Ciphertexts, Error> {
     let ones = vec![Integer::from(1); bits.len()];
     let complements = bits.negate(&side.engine)?.add_plain(&side.engine, &ones)?;
     Ok(bits.select(&side.engine, &complements, choices)?)
@@ -211,7 +164,7 @@ fn inverse(order: &[usize]) -> Vec<usize> {
 pub(super) fn answer(side: &mut KeySide, place: Place, count: usize) -> Result<(), Error> {
     match side.comparison.clone() {
         None => answer_blinded(side, place, count),
-        Some(key) => answer_leak_free(side, place, count, &key),
+        Some(key) => leak_free::answer(side, place, count, &key),
     }
 }
 
@@ -225,43 +178,6 @@ fn answer_blinded(side: &mut KeySide, place: Place, count: usize) -> Result<(), 
         .map(|value| Integer::from(value.is_positive()))
         .collect();
     side.send_fresh(place, Operation::Compare, &bits)
-}
-
-/// The bits beta, encrypted; only the owner of both keys ever has them.
-fn answer_leak_free(side: &mut KeySide, place: Place, count: usize, key: &dgk::SecretKey) -> Result<(), Error> {
-    let compared = side.bounds.compared();
-    let shares = recv_shares(side, place, count, compared.bits)?;
-    let beta = ask_shared(side, place, compared, &shares, key)?;
-    let bits: SecretIntegers = beta.iter().map(|bit| Integer::from(bit.unwrap_u8())).collect();
-    side.send_fresh(place, Operation::Compare, &bits)
-}
-
-/// P2's shares of `count` values, v + m.
-pub(super) fn recv_shares(
-    side: &mut KeySide,
-    place: Place,
-    count: usize,
-    value_bits: u32,
-) -> Result<SecretIntegers, Error> {
-    let masked = side.recv(place, Operation::Refresh, count)?;
-    side.open(place, &masked, value_bits)
-}
-
-/// P2's half of a comparison of shared values: its bits beta.
-pub(super) fn ask_shared(
-    side: &mut KeySide,
-    place: Place,
-    compared: Compared,
-    shares: &[Integer],
-    key: &dgk::SecretKey,
-) -> Result<Vec<Choice>, Error> {
-    let KeySide { channel, engine, rng, .. } = side;
-    let sealed = leak_free::seal(engine, key, compared, shares, rng)?;
-    send_compared(channel, engine, place, Operation::Factor, &sealed)?;
-    let terms = shares.len() * compared.terms();
-    let answered = recv_compared(channel, engine, place, Operation::Compare, key.public_key(), terms)?;
-    let (beta, _) = leak_free::finish(engine, key, compared, shares, &answered)?;
-    Ok(beta)
 }
 
 #[cfg(test)]

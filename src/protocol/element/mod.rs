@@ -10,6 +10,7 @@ mod cloud_server;
 mod div_enc;
 mod key_server;
 mod key_switch;
+mod leak_free;
 mod max_enc;
 mod model;
 mod model_test;

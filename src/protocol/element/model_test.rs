@@ -9,7 +9,7 @@ use crate::protocol::message::Place;
 use crate::protocol::model_test::{judge, moved, no_key, open, parts};
 
 use super::cloud_server::place;
-use super::max_enc::{answer_shared, ask_shared, recv_shares, share};
+use super::leak_free::{answer_shared, ask_shared, recv_shares, share};
 use super::{CloudServer, KeyServer};
 
 impl CloudServer {
