@@ -52,6 +52,8 @@ pub enum Phase {
     LabelValue = 13,
     /// The differences of the classes' indexes, times the same bits.
     LabelIndex = 14,
+    /// Weights and biases, compared with their bound once an epoch.
+    ModelTest = 15,
 }
 
 /// What a mask is for within its phase; two purposes never share a mask.

@@ -72,6 +72,37 @@ fn the_packed_protocol_is_the_default_and_classifies_every_test_row() {
         assert!(work.len() == 8 && work.values().all(|time| time.as_f64() > Some(0.0)), "{work:?}");
     }
     assert!(history(&out)[1].running_loss.is_some_and(f64::is_finite));
+
+    let steps: f64 = summary["step_ms_all"].as_array().unwrap().iter().map(|step| step.as_f64().unwrap() / 1e3).sum();
+    let test = summary["model_test_seconds"].as_f64().unwrap();
+    assert!(test > 0.0);
+    assert!((history(&out)[1].seconds - steps - test).abs() < 1e-6, "the test of the model counts in the epoch");
+    // Two steps of 7, the comparisons and the opening.
+    assert_eq!(history(&out)[1].round_trips, 2 * 7 + 2);
+}
+
+/// Weights that grow beyond their bound in the second epoch stop both servers; the first epoch stays.
+#[test]
+fn a_model_that_outgrows_its_bound_stops_the_training_with_its_layer_and_what_to_do() {
+    let (place, out) = place();
+    let train = "train --data xor --rows 40 --layers 2,3,2 --batch 8 --key-bits 1024 --allow-weak-key --classify-rows 0 \
+                 --epochs 8 --learning-rate 2 --seed 1 --bound weights=14 --out out";
+    let (code, stderr) = run(place.path(), train);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("step 7, layer 1: 1 of 8 weights and biases are outside"), "{stderr}");
+    assert!(stderr.contains("bound of 14 bits") && stderr.contains("--bound weights=BITS"), "{stderr}");
+    assert_eq!(history(&out).iter().map(|row| row.epoch).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(summary(&out)["status"], "training");
+
+    let (code, stderr) = run(place.path(), &format!("{train} --twin"));
+    assert_eq!(code, Some(3), "{stderr}");
+    // A bias, in the first epoch, back within the bound at its end: what the servers do not see.
+    assert!(stderr.contains("step 2, layer 1: a bias reached 15 bits where 14 are declared"), "{stderr}");
+
+    let element = train.replace("weights=14", "weights=9").replace("--epochs 8", "--max-steps 1");
+    let (code, stderr) = run(place.path(), &format!("{element} --protocol element --comparison dgk"));
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("step 0, layer 0: ") && stderr.contains("bound of 9 bits"), "{stderr}");
 }
 
 #[test]

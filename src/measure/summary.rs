@@ -38,8 +38,11 @@ pub struct Summary<P = SummaryParameters> {
     /// does not tell kinds apart.
     #[serde(default)]
     pub work_ms: BTreeMap<String, BTreeMap<String, f64>>,
-    /// Time of the steps of each epoch in order.
+    /// Time of the steps of each epoch in order, and of the test of the model after them.
     pub epoch_seconds: Vec<f64>,
+    /// Time of the servers' tests of the model against its bound, all together; 0 where comparisons leave no test.
+    #[serde(default)]
+    pub model_test_seconds: f64,
     /// Time before the first step: keys, tables, encryption and upload of the data; and of encryption that comes later.
     pub setup_seconds: f64,
     /// Traffic before the first step, and of static ciphertexts whenever they are made.
@@ -169,6 +172,7 @@ mod tests {
             phase_ms: BTreeMap::from([("forward".to_owned(), 0.3)]),
             work_ms: BTreeMap::from([("P1".to_owned(), BTreeMap::from([("waiting".to_owned(), 0.1)]))]),
             epoch_seconds: vec![0.000_6],
+            model_test_seconds: 0.0001,
             setup_seconds: 1.5,
             static_bytes: 0,
             setup_bytes: 7,
@@ -202,6 +206,7 @@ mod tests {
             "phase_ms",
             "work_ms",
             "epoch_seconds",
+            "model_test_seconds",
             "setup_seconds",
             "setup_bytes",
             "evaluation_seconds",

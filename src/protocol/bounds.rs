@@ -20,6 +20,7 @@ use super::ProtocolError;
 use super::config::{Comparison, JobConfig};
 use super::element::FACTOR_BITS;
 use super::leak_free::{self, Compared};
+use super::model_test::EXCESS_BITS;
 
 /// Longest value plus sigma that a mask by position supports; see [`crate::mask::Masks::short`].
 const MAX_MASK_SPAN_BITS: u32 = 126;
@@ -85,6 +86,12 @@ impl Bounds {
         Compared { bits, share_bits: bits + self.sigma() + 1 }
     }
 
+    /// How a masked parameter is compared with the bound of the weights: moved by the bound, with room for an excess.
+    pub(super) fn model_compared(&self) -> Compared {
+        let bits = self.weight_bits();
+        Compared { bits: bits + EXCESS_BITS, share_bits: self.mask_bits(bits) + 1 }
+    }
+
     /// What the key of the comparison must be made for in the element-wise protocol, where the job has one.
     ///
     /// # Errors
@@ -92,7 +99,10 @@ impl Bounds {
     pub fn comparison_parameters(&self, config: &JobConfig) -> Result<Option<Parameters>, ProtocolError> {
         match config.comparison {
             Comparison::Blinded => Ok(None),
-            Comparison::Dgk => leak_free::parameters(config.key_bits, self.compared_bits()).map(Some),
+            Comparison::Dgk => {
+                let longest = self.compared_bits().max(self.model_compared().bits);
+                leak_free::parameters(config.key_bits, longest).map(Some)
+            }
         }
     }
 

@@ -7,10 +7,11 @@
 use std::fmt;
 
 use rug::Integer;
+use subtle::Choice;
 use zeroize::Zeroizing;
 
 use crate::arith::Engine;
-use crate::codec::{Reader, Writer};
+use crate::codec::{CodecError, Reader, Writer};
 use crate::container::KEY_ID_BYTES;
 use crate::dgk;
 use crate::error::Error;
@@ -62,6 +63,7 @@ pub(crate) enum Operation {
     GateBits = 9,
     Gate = 10,
     Refresh = 11,
+    Open = 12,
 }
 
 /// Sends `ciphertexts`.
@@ -150,7 +152,7 @@ fn recv_numbers(
     let announced = reader.count("ciphertexts", width).map_err(broken)?;
     if announced != count {
         let reason = format!("{announced} ciphertexts where {count} are due");
-        return Err(broken(crate::codec::CodecError::invalid("ciphertexts", reason)).into());
+        return Err(broken(CodecError::invalid("ciphertexts", reason)).into());
     }
     reader.raw("ciphertexts", count * width).map_err(broken)?;
     reader.end().map_err(broken)?;
@@ -201,7 +203,7 @@ pub(crate) fn recv_integers(
     let announced = reader.count("integers", width).map_err(broken)?;
     if announced != count {
         let reason = format!("{announced} integers where {count} are due");
-        return Err(broken(crate::codec::CodecError::invalid("integers", reason)).into());
+        return Err(broken(CodecError::invalid("integers", reason)).into());
     }
     let values: SecretIntegers = (0..count)
         .map(|_| reader.integer("integers", width).map(|value| value - &offset))
@@ -217,6 +219,46 @@ pub(crate) fn recv_integers(
             Err(ProtocolError::OutOfRange { peer, place, element, value_bits: max_bits }.into())
         }
     }
+}
+
+/// Sends bits in clear: `count u64 | a byte of 0 or 1 for each`.
+pub(crate) fn send_bits(
+    channel: &mut Channel,
+    place: Place,
+    operation: Operation,
+    bits: &[Choice],
+) -> Result<(), Error> {
+    let mut writer = Writer::with_capacity(8 + bits.len());
+    writer.u64(bits.len() as u64);
+    for bit in bits {
+        writer.u8(bit.unwrap_u8());
+    }
+    Ok(channel.send(place.tag(operation), writer.as_slice())?)
+}
+
+/// Waits for exactly `count` bits of [`send_bits`].
+pub(crate) fn recv_bits(
+    channel: &mut Channel,
+    place: Place,
+    operation: Operation,
+    count: usize,
+) -> Result<Vec<Choice>, Error> {
+    let payload = channel.recv(place.tag(operation), 8 + count)?;
+    let peer = channel.peer();
+    let broken = |source| ProtocolError::Message { peer, place: place.to_string(), source };
+    let mut reader = Reader::new(&payload);
+    let announced = reader.count("bits", 1).map_err(broken)?;
+    if announced != count {
+        let reason = format!("{announced} bits where {count} are due");
+        return Err(broken(CodecError::invalid("bits", reason)).into());
+    }
+    let bytes = reader.raw("bits", count).map_err(broken)?;
+    reader.end().map_err(broken)?;
+    if let Some(element) = bytes.iter().position(|byte| *byte > 1) {
+        let reason = format!("number {element} is {}, neither 0 nor 1", bytes[element]);
+        return Err(broken(CodecError::invalid("bits", reason)).into());
+    }
+    Ok(bytes.iter().map(|byte| Choice::from(*byte)).collect())
 }
 
 fn integer_bytes(max_bits: u32) -> usize {
@@ -307,6 +349,32 @@ mod tests {
         assert!(refused(&message(2, &[0; 5]), 2).contains("bytes"));
         assert!(refused(&message(1, &[255; 2]), 1).contains("14 bits"));
         assert!(refused(b"", 2).contains("truncated"));
+    }
+
+    #[test]
+    fn bits_arrive_and_hostile_messages_do_not() {
+        let bits = [1, 0, 0, 1].map(Choice::from);
+        let (mut from, mut to) = Channel::local_pair();
+        send_bits(&mut from, PLACE, Operation::Open, &bits).unwrap();
+        let received = recv_bits(&mut to, PLACE, Operation::Open, 4).unwrap();
+        assert!(received.iter().zip(&bits).all(|(received, sent)| bool::from(!(*received ^ *sent))));
+
+        let refused = |payload: &[u8]| {
+            let (mut from, mut to) = Channel::local_pair();
+            from.send(PLACE.tag(Operation::Open), payload).unwrap();
+            let error = recv_bits(&mut to, PLACE, Operation::Open, 3).unwrap_err();
+            assert_eq!(error.exit_code(), 4, "{error}");
+            error.to_string()
+        };
+        let message = |count: u64, bytes: &[u8]| [&count.to_le_bytes(), bytes].concat();
+        assert!(refused(&message(3, &[1, 0, 2])).contains("number 2 is 2"));
+        assert!(refused(&message(3, &[255, 0, 0])).contains("neither 0 nor 1"));
+        assert!(refused(&message(2, &[0; 2])).contains("2 bits where 3 are due"));
+        assert!(refused(&message(3, &[0; 2])).contains("truncated"));
+        assert!(refused(&message(2, &[0; 3])).contains("2 bits where 3 are due"));
+        assert!(refused(&message(u64::MAX, &[0; 3])).contains("truncated"));
+        assert!(refused(&message(3, &[0; 4])).contains("bytes"));
+        assert!(refused(b"").contains("truncated"));
     }
 
     #[test]

@@ -17,10 +17,13 @@ pub mod element;
 pub mod handshake;
 mod leak_free;
 mod message;
+mod model_test;
 pub mod packed;
 mod randomizer;
 pub mod rounding;
 pub mod schedule;
+
+use crate::mlp::BoundName;
 
 /// Why a job cannot run, or why a party stopped.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +101,23 @@ pub enum ProtocolError {
         /// The declared bound.
         value_bits: u32,
     },
+    /// The servers' test of the model found parameters that are not within their bound.
+    #[error(
+        "step {step}, layer {layer}: {found} of {parameters} weights and biases are outside the declared bound of \
+         {declared_bits} bits; lower the learning rate, or allow more with --bound {name}=BITS", name = BoundName::Weights
+    )]
+    ModelOutOfBound {
+        /// The last step before the test, counted from 0.
+        step: u64,
+        /// The first layer that has any, counted from 0.
+        layer: usize,
+        /// How many of its weights and biases.
+        found: usize,
+        /// How many weights and biases it has.
+        parameters: usize,
+        /// The declared bound.
+        declared_bits: u32,
+    },
     /// A place of the job came a second time, with other values.
     #[error(
         "{peer} came back to {place} with other values than before; its masks would hide neither, so this side stops; \
@@ -120,10 +140,12 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// 2 for a configuration that cannot run, 4 when the peer disagrees or misbehaves.
+    /// 2 for a configuration that cannot run, 3 for a model that outgrew its bound, 4 when the peer disagrees or
+    /// misbehaves.
     pub fn exit_code(&self) -> u8 {
         match self {
             ProtocolError::Config { .. } => 2,
+            ProtocolError::ModelOutOfBound { .. } => 3,
             _ => 4,
         }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::mlp::Batches;
 
-use super::config::JobConfig;
+use super::config::{Comparison, JobConfig};
 
 /// Steps of queries count from here, so that no mask of a query is one of the training.
 const FIRST_QUERY_STEP: u64 = 1 << 63;
@@ -39,6 +39,11 @@ pub enum Activity {
         epoch: u64,
         /// Which of the public batches.
         batch: usize,
+    },
+    /// The servers test that every weight and bias is within its bound, where comparisons leak nothing.
+    TestModel {
+        /// The last step before it.
+        step: u64,
     },
     /// The loss of an epoch goes to the owner of the model.
     ReadLoss {
@@ -94,7 +99,7 @@ pub fn epoch_rows(config: &JobConfig, batches: &Batches) -> Vec<usize> {
     training(config, batches).into_iter().filter_map(rows).collect()
 }
 
-/// The activities of a training: weights, the steps, and after each epoch what its owner reads.
+/// The activities of a training: weights, the steps, and after each epoch the test of the model and what its owner reads.
 pub fn training(config: &JobConfig, batches: &Batches) -> Vec<Activity> {
     let mut activities = vec![Activity::InitialWeights, Activity::ReadModel { epoch: 0 }];
     let mut fresh = vec![false; batches.members().len()];
@@ -114,9 +119,15 @@ pub fn training(config: &JobConfig, batches: &Batches) -> Vec<Activity> {
             step += 1;
         }
         let rows = order.iter().map(|&batch| batches.members()[batch].len()).sum();
-        activities.extend([Activity::ReadLoss { epoch, rows }, Activity::ReadModel { epoch }]);
+        activities.extend(epoch_end(config.comparison, epoch, step - 1, rows));
     }
     activities
+}
+
+/// What follows `step`, the last of an epoch, or of the part of it with `rows` rows that was trained.
+pub fn epoch_end(comparison: Comparison, epoch: u64, step: u64, rows: usize) -> Vec<Activity> {
+    let test = (comparison == Comparison::Dgk).then_some(Activity::TestModel { step });
+    test.into_iter().chain([Activity::ReadLoss { epoch, rows }, Activity::ReadModel { epoch }]).collect()
 }
 
 #[cfg(test)]
@@ -147,6 +158,26 @@ mod tests {
         assert_eq!(steps(&training(&config, &config.batches().unwrap())).len(), 4);
         let none = JobConfig { max_steps: Some(0), ..config };
         assert_eq!(steps(&training(&none, &none.batches().unwrap())), []);
+    }
+
+    #[test]
+    fn the_model_is_tested_after_each_epoch_and_each_part_of_one_before_it_is_read() {
+        let config = JobConfig { epochs: 3, max_steps: Some(5), train_rows: 12, ..test_job("2,3,2", 4) };
+        let activities = |comparison| {
+            let config = JobConfig { comparison, ..config.clone() };
+            training(&config, &config.batches().unwrap())
+        };
+        let is_test = |activity: &Activity| matches!(activity, Activity::TestModel { .. });
+        assert!(!activities(Comparison::Blinded).iter().any(is_test));
+        let tested = activities(Comparison::Dgk);
+        assert_eq!(tested.iter().filter(|activity| is_test(activity)).count(), 2);
+        for (epoch, step, rows) in [(1, 2, 12), (2, 4, 8)] {
+            let at = tested.iter().position(|activity| *activity == Activity::TestModel { step }).unwrap();
+            assert!(matches!(tested[at - 1], Activity::Step { step: last, .. } if last == step));
+            assert_eq!(tested[at + 1..at + 3], [Activity::ReadLoss { epoch, rows }, Activity::ReadModel { epoch }]);
+        }
+        let none = JobConfig { comparison: Comparison::Dgk, max_steps: Some(0), ..config };
+        assert!(!training(&none, &none.batches().unwrap()).iter().any(is_test));
     }
 
     #[test]

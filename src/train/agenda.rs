@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::mlp::Batches;
-use crate::protocol::schedule::Activity;
+use crate::protocol::config::Comparison;
+use crate::protocol::schedule::{Activity, epoch_end};
 
 /// When a training ends before its schedule does.
 #[derive(Debug, Clone, Default)]
@@ -54,11 +55,14 @@ pub enum Ending {
 
 /// Hands out the activities one by one.
 pub(super) struct Agenda<'a> {
+    comparison: Comparison,
     batches: &'a Batches,
     limits: Limits,
     planned: VecDeque<Activity>,
     ending: Ending,
     epoch: u64,
+    /// The last step that was handed out.
+    step: u64,
     /// Rows of the steps since the model was last read.
     unread_rows: usize,
     first_step: Option<Instant>,
@@ -66,13 +70,15 @@ pub(super) struct Agenda<'a> {
 }
 
 impl<'a> Agenda<'a> {
-    pub fn new(planned: Vec<Activity>, batches: &'a Batches, limits: Limits) -> Self {
+    pub fn new(comparison: Comparison, planned: Vec<Activity>, batches: &'a Batches, limits: Limits) -> Self {
         Agenda {
+            comparison,
             batches,
             limits,
             planned: planned.into(),
             ending: Ending::Completed,
             epoch: 0,
+            step: 0,
             unread_rows: 0,
             first_step: None,
             epoch_start: None,
@@ -92,15 +98,18 @@ impl<'a> Agenda<'a> {
         let activity = self.planned.pop_front()?;
         match activity {
             Activity::RefreshBatch { .. } => self.start_clocks(now),
-            Activity::Step { epoch, batch, .. } => {
+            Activity::Step { step, epoch, batch } => {
                 self.start_clocks(now);
-                self.epoch = epoch;
+                (self.epoch, self.step) = (epoch, step);
                 self.unread_rows += self.batches.members()[batch].len();
             }
             Activity::ReadModel { .. } => {
                 self.unread_rows = 0;
             }
-            Activity::InitialWeights | Activity::ReadLoss { .. } | Activity::Classify { .. } => {}
+            Activity::InitialWeights
+            | Activity::TestModel { .. }
+            | Activity::ReadLoss { .. }
+            | Activity::Classify { .. } => {}
         }
         Some(activity)
     }
@@ -123,15 +132,14 @@ impl<'a> Agenda<'a> {
         is_late.then_some(Ending::OutOfTime)
     }
 
-    /// What was trained since the model was last read is read; a request to stop leaves the classification out too.
+    /// What was trained since the model was last read is tested and read; a request to stop leaves the classification out too.
     fn cut_short(&mut self, ending: Ending) {
         self.ending = ending;
         let keeps = |activity: &Activity| ending != Ending::Stopped && matches!(activity, Activity::Classify { .. });
         self.planned.retain(keeps);
         if self.unread_rows > 0 {
-            let (epoch, rows) = (self.epoch, self.unread_rows);
-            self.planned.push_front(Activity::ReadModel { epoch });
-            self.planned.push_front(Activity::ReadLoss { epoch, rows });
+            let end = epoch_end(self.comparison, self.epoch, self.step, self.unread_rows);
+            end.into_iter().rev().for_each(|activity| self.planned.push_front(activity));
         }
     }
 }
@@ -139,12 +147,13 @@ impl<'a> Agenda<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::config::JobConfig;
     use crate::protocol::element::test_job;
     use crate::protocol::schedule::{self, Answer};
 
     /// Three epochs of batches of 4, 4 and 2 rows, then a classification.
     fn planned() -> (Vec<Activity>, Batches) {
-        let config = crate::protocol::config::JobConfig { epochs: 3, train_rows: 10, ..test_job("2,3,2", 4) };
+        let config = JobConfig { epochs: 3, train_rows: 10, comparison: Comparison::Dgk, ..test_job("2,3,2", 4) };
         let batches = config.batches().unwrap();
         let mut activities = schedule::training(&config, &batches);
         activities.push(Activity::Classify { query: 0, rows: 2, answer: Answer::Labels });
@@ -154,7 +163,7 @@ mod tests {
     /// What is handed out if every step takes a second, stopped before step `stop_at`.
     fn play(limits: Limits, stop_at: Option<u64>) -> (Vec<Activity>, Ending) {
         let (activities, batches) = planned();
-        let mut agenda = Agenda::new(activities, &batches, limits.clone());
+        let mut agenda = Agenda::new(Comparison::Dgk, activities, &batches, limits.clone());
         let (mut now, mut played) = (Instant::now(), Vec::new());
         while let Some(activity) = agenda.next(now) {
             if let Activity::Step { step, .. } = activity {
@@ -197,21 +206,22 @@ mod tests {
     }
 
     #[test]
-    fn a_request_ends_after_the_current_step_and_the_part_of_the_epoch_is_read() {
+    fn a_request_ends_after_the_current_step_and_the_part_of_the_epoch_is_tested_and_read() {
         let (played, ending) = play(Limits::default(), Some(4));
         assert_eq!((steps(&played), ending), (5, Ending::Stopped));
         let (_, batches) = planned();
         let rows = batches.order(1)[..2].iter().map(|&batch| batches.members()[batch].len()).sum();
-        assert_eq!(
-            played[played.len() - 2..],
-            [Activity::ReadLoss { epoch: 2, rows }, Activity::ReadModel { epoch: 2 }]
-        );
-        // At the end of an epoch what is due is read once.
+        let last_four = |played: &[Activity]| played[played.len() - 4..].to_vec();
+        let ended = |step, rows| {
+            let test = Activity::TestModel { step };
+            [test, Activity::ReadLoss { epoch: 2, rows }, Activity::ReadModel { epoch: 2 }]
+        };
+        assert_eq!(last_four(&played)[1..], ended(4, rows));
+        assert!(matches!(last_four(&played)[0], Activity::Step { step: 4, .. }));
+        // At the end of an epoch what is due is tested and read once.
         let (played, _) = play(Limits::default(), Some(5));
-        assert_eq!(
-            played[played.len() - 2..],
-            [Activity::ReadLoss { epoch: 2, rows: 10 }, Activity::ReadModel { epoch: 2 }]
-        );
+        assert_eq!(last_four(&played)[1..], ended(5, 10));
+        assert!(matches!(last_four(&played)[0], Activity::Step { step: 5, .. }));
     }
 
     #[test]

@@ -97,7 +97,7 @@ pub fn run(mut job: TrainJob, observer: &mut dyn Observer) -> Result<Outcome, Er
     }
 
     let (engine, config, server_key) = (job.engine.clone(), job.config.clone(), job.server_key.clone());
-    let mut agenda = Agenda::new(activities, &batches, job.limits.clone());
+    let mut agenda = Agenda::new(job.config.comparison, activities, &batches, job.limits.clone());
     let key_masks = mask_source(job.seed, "P2");
     let work = [WorkTimes::default(), WorkTimes::default()];
     let key_work = work[1].clone();
@@ -144,7 +144,7 @@ struct Run<'a> {
     server: Cloud,
     /// The twin, the baseline and the model as last read; there from epoch 0 on.
     open: Option<Open>,
-    /// Steps of the current epoch.
+    /// The current epoch's steps, and the test of the model after them.
     epoch: EpochSoFar,
     lazy_time: Duration,
     record: TrainingRecord,
@@ -164,6 +164,15 @@ struct EpochSoFar {
     traffic: Traffic,
     twin_loss: i128,
     running_loss: Option<f64>,
+}
+
+impl EpochSoFar {
+    fn add(&mut self, elapsed: Duration, traffic: &Traffic) {
+        self.time += elapsed;
+        self.traffic.bytes_sent += traffic.bytes_sent;
+        self.traffic.bytes_received += traffic.bytes_received;
+        self.traffic.round_trips += traffic.round_trips;
+    }
 }
 
 impl<'a> Run<'a> {
@@ -221,6 +230,12 @@ impl<'a> Run<'a> {
                 self.record.setup_bytes += both_ways(&self.server.traffic().since(&before));
             }
             Activity::Step { step, batch, .. } => self.step(step, batch, started, &before)?,
+            Activity::TestModel { step } => {
+                self.server.test_model(step)?;
+                let elapsed = started.elapsed();
+                self.record.model_test += elapsed;
+                self.epoch.add(elapsed, &self.server.traffic().since(&before));
+            }
             Activity::ReadLoss { epoch, rows } => self.read_loss(epoch, rows)?,
             Activity::ReadModel { epoch } => self.read_model(epoch)?,
             Activity::Classify { query, rows, answer } => self.classify(query, rows, answer)?,
@@ -255,10 +270,7 @@ impl<'a> Run<'a> {
             self.record.add_phases(&[("refresh", lazy)]);
         }
         self.record.steps.push(elapsed);
-        self.epoch.time += elapsed;
-        self.epoch.traffic.bytes_sent += traffic.bytes_sent;
-        self.epoch.traffic.bytes_received += traffic.bytes_received;
-        self.epoch.traffic.round_trips += traffic.round_trips;
+        self.epoch.add(elapsed, &traffic);
         self.step_in_the_clear(batch)?;
         self.observer.event(Event::Step { step, elapsed, traffic });
         Ok(())
@@ -297,7 +309,7 @@ impl<'a> Run<'a> {
         let so_far = std::mem::take(&mut self.epoch);
         let figures = EpochFigures {
             epoch,
-            seconds: self.record.steps.iter().sum::<Duration>().as_secs_f64(),
+            seconds: self.record.trained().as_secs_f64(),
             steps: self.record.steps.len() as u64,
             traffic: so_far.traffic,
             running_loss: so_far.running_loss,

@@ -14,7 +14,7 @@ use super::{LabelledRows, TrainingData};
 pub struct EpochFigures {
     /// Counted from 0.
     pub epoch: u64,
-    /// Cumulative time of the steps.
+    /// Cumulative time of the steps and of the tests of the model.
     pub seconds: f64,
     /// Steps since the start of the training.
     pub steps: u64,
@@ -36,7 +36,7 @@ pub struct EpochFigures {
     pub baseline_test_accuracy: f64,
     /// Test rows that the model classifies correctly, and the plain float network.
     pub test_correct: (usize, usize),
-    /// Bytes and round trips of this epoch's steps, as P1 counts them.
+    /// Bytes and round trips of this epoch's steps and of the test of the model after them, as P1 counts them.
     pub traffic: Traffic,
     /// The mean loss of this epoch's steps, as it came back encrypted; none for epoch 0.
     pub running_loss: Option<f64>,

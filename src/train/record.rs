@@ -18,8 +18,10 @@ pub struct TrainingRecord {
     /// Wall time of all steps by kind of work, at P1 and at P2: each server's thread by itself. None where the protocol does
     /// not tell them apart.
     pub work: Option<[WorkTimes; 2]>,
-    /// Wall time of each epoch's steps.
+    /// Wall time of each epoch's steps and of the test of the model after them.
     pub epoch_times: Vec<Duration>,
+    /// Wall time of all tests of the model; zero where comparisons leave none.
+    pub model_test: Duration,
     /// Encrypting the rows, whenever that is, and the initial weights.
     pub setup: Duration,
     /// Bytes of the set-up, both ways: the user's ciphertexts, and what the servers exchanged before the first step or
@@ -38,6 +40,11 @@ pub struct TrainingRecord {
 }
 
 impl TrainingRecord {
+    /// Wall time of all steps and tests of the model.
+    pub fn trained(&self) -> Duration {
+        self.steps.iter().sum::<Duration>() + self.model_test
+    }
+
     pub(super) fn add_phases(&mut self, laps: &[(&'static str, Duration)]) {
         for (phase, lap) in laps {
             match self.phases.iter_mut().find(|(name, _)| name == phase) {

@@ -188,6 +188,14 @@ impl Cloud {
         }
     }
 
+    /// The servers' test that every weight and bias is within its bound after `step`.
+    pub fn test_model(&mut self, step: u64) -> Result<(), Error> {
+        match &mut self.server {
+            CloudServer::Element(server) => server.test_model(step),
+            CloudServer::Packed(server) => server.test_model(step),
+        }
+    }
+
     /// The sum of squared differences of an epoch over `rows` rows, as `owner` opens it.
     pub fn read_loss(&mut self, epoch: u64, rows: usize, owner: &Owner) -> Result<Integer, Error> {
         let reader = owner.public_key();

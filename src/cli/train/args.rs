@@ -76,8 +76,10 @@ pub struct JobArgs {
     /// protocol with one ciphertext a value, some hundred times slower: the baseline.
     #[arg(long, value_name = "NAME", default_value_t = Protocol::Packed)]
     pub protocol: Protocol,
-    /// How signs are found: `dgk` leaks nothing; `blinded` is the paper's comparison, faster, and P2 sees a noisy
-    /// magnitude of each compared value [default: dgk, blinded with --protocol element].
+    /// How signs are found: `dgk` leaks nothing, and with it the servers test after each epoch that every weight and bias is
+    /// within `--bound weights`; which are not is all that they learn, and they stop if there is any. `blinded` is the
+    /// paper's comparison, faster, P2 sees a noisy magnitude of each compared value, and nothing is tested [default: dgk,
+    /// blinded with --protocol element].
     #[arg(long, value_name = "NAME")]
     comparison: Option<Comparison>,
     /// Passes over the training rows.

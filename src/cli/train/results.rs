@@ -126,6 +126,7 @@ fn summary<'a>(parameters: &'a TrainParameters, record: &TrainingRecord) -> Summ
         phase_ms: record.phases.iter().map(phase).collect(),
         work_ms,
         epoch_seconds: record.epoch_times.iter().map(Duration::as_secs_f64).collect(),
+        model_test_seconds: record.model_test.as_secs_f64(),
         setup_seconds: record.setup.as_secs_f64(),
         setup_bytes: record.setup_bytes,
         static_bytes: record.static_bytes,
@@ -149,8 +150,11 @@ pub fn print(folder: &Path, outcome: &Outcome) -> Result<(), Error> {
     let mut facts = vec![
         ("steps", record.steps.len().to_string()),
         ("time of the steps", format_seconds(record.steps.iter().sum::<Duration>().as_secs_f64())),
-        ("traffic of the steps", format_bytes(traffic(record) as f64)),
+        ("traffic of the training", format_bytes(traffic(record) as f64)),
     ];
+    if !record.model_test.is_zero() {
+        facts.insert(2, ("time of the model tests", format_seconds(record.model_test.as_secs_f64())));
+    }
     let milliseconds: Vec<f64> = record.steps.iter().copied().map(milliseconds).collect();
     if let Some(median) = statistics::median(&milliseconds) {
         facts.insert(1, ("median step", format_ms(median)));

@@ -13,7 +13,7 @@ use crate::measure::csv_file::CsvRow;
 pub struct HistoryRow {
     /// Number of the epoch.
     pub epoch: u64,
-    /// Time of all steps so far, without set-up, evaluation or twin.
+    /// Time of all steps and tests of the model so far, without set-up, evaluation or twin.
     pub seconds: f64,
     /// Loss over the training part; empty, as are all losses and accuracies here, when the data came encrypted.
     pub train_loss: Option<f64>,
@@ -25,11 +25,11 @@ pub struct HistoryRow {
     pub test_accuracy: Option<f64>,
     /// The same share for the plain float network.
     pub baseline_test_accuracy: Option<f64>,
-    /// Bytes that P1 sent in this epoch's steps.
+    /// Bytes that P1 sent in this epoch's steps and the test of the model after them.
     pub bytes_p1_to_p2: u64,
-    /// Bytes that P2 sent in this epoch's steps.
+    /// Bytes that P2 sent in the same.
     pub bytes_p2_to_p1: u64,
-    /// Round trips of this epoch's steps.
+    /// Round trips of the same.
     pub round_trips: u64,
     /// Steps (minibatches) from the start of the training to this row.
     pub steps: Option<u64>,

@@ -29,7 +29,7 @@ use super::{EncryptedModel, div_enc, key_switch, max_enc, mul_enc};
 /// The cloud server.
 pub struct CloudServer {
     pub(super) side: CloudSide,
-    config: JobConfig,
+    pub(super) config: JobConfig,
     batches: Batches,
     submitted: Option<Rows>,
     fresh: HashMap<usize, Rows>,
@@ -379,7 +379,7 @@ impl CloudServer {
         (self.config.plan.layers.fan_in(layer), self.config.plan.layers.fan_out(layer))
     }
 
-    fn current_model(&self) -> Result<EncryptedModel, Error> {
+    pub(super) fn current_model(&self) -> Result<EncryptedModel, Error> {
         self.model.clone().ok_or_else(|| missing("model"))
     }
 }

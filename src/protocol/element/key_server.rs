@@ -21,7 +21,7 @@ use super::{div_enc, key_switch, max_enc, mul_enc};
 /// The key server.
 pub struct KeyServer {
     pub(super) side: KeySide,
-    config: JobConfig,
+    pub(super) config: JobConfig,
     batches: Batches,
     own_addend: MaskKey,
 }
@@ -62,6 +62,7 @@ impl KeyServer {
             Activity::RefreshBatch { batch } => self.refresh_batch(batch),
             Activity::InitialWeights => self.initial_weights(),
             Activity::Step { step, batch, .. } => self.step(step, self.batches.members()[batch].len()),
+            Activity::TestModel { step } => self.test_model(step),
             Activity::ReadLoss { epoch, rows } => {
                 let value_bits = self.side.bounds.loss_bits(rows);
                 let place = place(epoch, Phase::KeySwitch, LOSS);

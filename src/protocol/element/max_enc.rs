@@ -14,14 +14,13 @@ use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroize;
 
 use crate::arith::Exponents;
-use crate::dgk;
 use crate::error::Error;
 use crate::mask::{MaskStream, Purpose};
 use crate::paillier::Ciphertexts;
-use crate::protocol::leak_free;
-use crate::protocol::message::{Operation, Place, recv_compared, send_compared};
+use crate::protocol::message::{Operation, Place};
 use crate::secret::{SecretIntegers, SecretLimbs, select};
 
+use super::leak_free;
 use super::side::{CloudSide, KeySide};
 
 /// Shortest factor of a comparison, in bits.
@@ -109,7 +108,7 @@ fn scale(uniform: u128, bound: u64) -> u64 {
 pub(super) fn ask(side: &mut CloudSide, place: Place, values: &Ciphertexts) -> Result<Ciphertexts, Error> {
     match side.comparison.clone() {
         None => ask_blinded(side, place, values),
-        Some(key) => ask_leak_free(side, place, values, &key),
+        Some(key) => leak_free::ask(side, place, values, &key),
     }
 }
 
@@ -125,31 +124,8 @@ fn ask_blinded(side: &mut CloudSide, place: Place, values: &Ciphertexts) -> Resu
     complement(side, &permuted.gather(&inverse(&order)), &signs)
 }
 
-/// By the comparison that leaks nothing: P2 learns a + m, and P1's share is the mask m.
-fn ask_leak_free(
-    side: &mut CloudSide,
-    place: Place,
-    values: &Ciphertexts,
-    key: &dgk::PublicKey,
-) -> Result<Ciphertexts, Error> {
-    let (compared, count) = (side.bounds.compared(), values.len());
-    let masks = side.short_masks(place, Purpose::Refresh, compared.bits, count);
-    side.send_rerandomized(place, Operation::Refresh, &values.add_plain(&side.engine, &masks)?)?;
-    let elements = side.masks.at(place.position(Purpose::Comparison));
-    let delta = |element| Choice::from((elements.element(element).u64() & 1) as u8);
-    let deltas: Vec<Choice> = (0..count as u64).map(delta).collect();
-
-    let CloudSide { channel, engine, rng, .. } = side;
-    let hiding = leak_free::hiding(engine, key, compared, count, side.bounds.sigma(), rng)?;
-    let sealed = recv_compared(channel, engine, place, Operation::Factor, key, count * compared.indicators())?;
-    let answered = leak_free::answer(engine, compared, &sealed, &masks, &deltas, hiding)?;
-    send_compared(channel, engine, place, Operation::Compare, &answered)?;
-    let bits = side.recv(place, Operation::Compare, count)?;
-    complement(side, &bits, &leak_free::own_bits(compared, &masks, &deltas))
-}
-
 /// E[1 - beta] where the choice is set, E[beta] elsewhere.
-fn complement(side: &CloudSide, bits: &Ciphertexts, choices: &[Choice]) -> Result<Ciphertexts, Error> {
+pub(super) fn complement(side: &CloudSide, bits: &Ciphertexts, choices: &[Choice]) -> Result<Ciphertexts, Error> {
     let ones = vec![Integer::from(1); bits.len()];
     let complements = bits.negate(&side.engine)?.add_plain(&side.engine, &ones)?;
     Ok(bits.select(&side.engine, &complements, choices)?)
@@ -188,7 +164,7 @@ fn inverse(order: &[usize]) -> Vec<usize> {
 pub(super) fn answer(side: &mut KeySide, place: Place, count: usize) -> Result<(), Error> {
     match side.comparison.clone() {
         None => answer_blinded(side, place, count),
-        Some(key) => answer_leak_free(side, place, count, &key),
+        Some(key) => leak_free::answer(side, place, count, &key),
     }
 }
 
@@ -201,21 +177,6 @@ fn answer_blinded(side: &mut KeySide, place: Place, count: usize) -> Result<(), 
         .iter()
         .map(|value| Integer::from(value.is_positive()))
         .collect();
-    side.send_fresh(place, Operation::Compare, &bits)
-}
-
-/// The bits beta, encrypted; only the owner of both keys ever has them.
-fn answer_leak_free(side: &mut KeySide, place: Place, count: usize, key: &dgk::SecretKey) -> Result<(), Error> {
-    let compared = side.bounds.compared();
-    let masked = side.recv(place, Operation::Refresh, count)?;
-    let shares = side.open(place, &masked, compared.bits)?;
-    let KeySide { channel, engine, rng, .. } = side;
-    let sealed = leak_free::seal(engine, key, compared, &shares, rng)?;
-    send_compared(channel, engine, place, Operation::Factor, &sealed)?;
-    let terms = count * compared.terms();
-    let answered = recv_compared(channel, engine, place, Operation::Compare, key.public_key(), terms)?;
-    let (beta, _) = leak_free::finish(engine, key, compared, &shares, &answered)?;
-    let bits: SecretIntegers = beta.iter().map(|bit| Integer::from(bit.unwrap_u8())).collect();
     side.send_fresh(place, Operation::Compare, &bits)
 }
 

@@ -1,7 +1,8 @@
 //! The paper's protocol, one ciphertext a value (protocol section 3): the baseline that faster protocols are measured
 //! against.
 //!
-//! Each secure operation is a file with both roles side by side: `mul_enc`, `div_enc`, `max_enc`, `key_switch`.
+//! Each secure operation is a file with both roles side by side: `mul_enc`, `div_enc`, `max_enc`, `key_switch`,
+//! `model_test`.
 //! [`CloudServer`] (P1) and [`KeyServer`] (P2) run them, each on its own thread, in the order of the public
 //! [schedule](super::schedule).
 
@@ -9,8 +10,10 @@ mod cloud_server;
 mod div_enc;
 mod key_server;
 mod key_switch;
+mod leak_free;
 mod max_enc;
 mod model;
+mod model_test;
 mod mul_enc;
 mod pair;
 mod side;

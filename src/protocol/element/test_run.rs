@@ -248,6 +248,7 @@ impl TestRun {
                     Activity::InitialWeights => server.initial_weights()?,
                     Activity::RefreshBatch { batch } => server.refresh_batch(batch)?,
                     Activity::Step { step, batch, .. } => server.step(step, batch).map(drop)?,
+                    Activity::TestModel { step } => server.test_model(step)?,
                     _ => unreachable!("only trained here"),
                 }
             }

@@ -103,6 +103,7 @@ impl KeyServer {
             Activity::RefreshBatch { batch } => self.refresh_batch(batch),
             Activity::InitialWeights => self.initial_weights(),
             Activity::Step { step, batch, .. } => self.step(step, batch),
+            Activity::TestModel { step } => self.test_model(step),
             Activity::ReadLoss { epoch, rows } => self.read_loss(epoch, rows, reader),
             Activity::ReadModel { epoch } => self.read_model(epoch, reader),
             Activity::Classify { query, rows, answer } => self.classify(query, rows, reader, answer),

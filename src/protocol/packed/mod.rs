@@ -2,10 +2,10 @@
 //! plaintext.
 //!
 //! A tensor T is shared: T1 at P1, T2 = T + T1 at P2. Each operation is a file with both roles side by side: `product`,
-//! `comparison`, `gate`, `label`, `loss`, `refresh`, `input`, `key_switch`, `at_rest`; `widths` derives every length.
+//! `comparison`, `gate`, `label`, `loss`, `model_test`, `refresh`, `input`, `key_switch`, `at_rest`; `widths` derives every length.
 //! [`CloudServer`] (P1) and [`KeyServer`] (P2) run them in the order of the public [schedule](super::schedule), and queries
 //! as `query` has it. Whatever is known is sent before anything is waited for: a step with one hidden layer takes seven
-//! round trips, each level of a label two.
+//! round trips, each level of a label two, and so does each part of the test of a model, which ends with one more.
 
 mod at_rest;
 mod cloud_server;
@@ -18,6 +18,9 @@ mod label;
 #[cfg(test)]
 mod label_tests;
 mod loss;
+mod model_test;
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod operation_tests;
 mod pair;

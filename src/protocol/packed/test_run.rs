@@ -176,6 +176,7 @@ fn servers(run: &TestRun, masks: MaskKey, fault: Option<Fault>) -> Result<(Witne
                 traffic.push(server.traffic().since(&before));
                 Ok(())
             }
+            Activity::TestModel { step } => server.test_model(step),
             _ => unreachable!("only trained here"),
         });
         let cloud = std::mem::take(&mut server.side.witness);

@@ -193,12 +193,20 @@ impl Widths {
 
     /// Bound of what is compared with 0.
     pub fn compared_bits(&self, phase: Phase) -> u32 {
-        if phase == Phase::LabelCompare { self.score_difference_bits() } else { self.bounds.compared_bits() }
+        match phase {
+            Phase::LabelCompare => self.score_difference_bits(),
+            Phase::ModelTest => self.bounds.model_compared().bits,
+            _ => self.bounds.compared_bits(),
+        }
     }
 
     /// S of what is compared with 0.
     pub fn compared_share(&self, phase: Phase) -> u32 {
-        if phase == Phase::LabelCompare { self.label_share() } else { self.sum_share() }
+        match phase {
+            Phase::LabelCompare => self.label_share(),
+            Phase::ModelTest => self.bounds.model_compared().share_bits,
+            _ => self.sum_share(),
+        }
     }
 
     /// What the key of the comparison must be made for, where the job has one.
@@ -209,7 +217,8 @@ impl Widths {
         match config.comparison {
             Comparison::Blinded => Ok(None),
             Comparison::Dgk => {
-                let longest = self.compared_bits(Phase::Compare).max(self.compared_bits(Phase::LabelCompare));
+                let compared = [Phase::Compare, Phase::LabelCompare, Phase::ModelTest];
+                let longest = compared.map(|phase| self.compared_bits(phase)).into_iter().max().unwrap_or(0);
                 Ok(Some(leak_free::parameters(config.key_bits, longest)?))
             }
         }

@@ -194,6 +194,7 @@ pub fn summary(data: &str, protocol: &str, scale: f64) -> Summary {
         epoch_seconds: vec![1.4 * scale; 10],
         setup_seconds: 3.2,
         setup_bytes: 5_400_000,
+        model_test_seconds: 0.0,
         evaluation_seconds: 0.4,
         static_bytes: 0,
         pool_level_start: 0,
