@@ -158,7 +158,7 @@ pub(super) struct Hiding {
 }
 
 /// Values whose terms P1 computes together, in memory that is near.
-const VALUES_TOGETHER: usize = 32;
+const VALUES_TOGETHER: usize = 64;
 
 /// P1: the blinded c of every value, `compared.terms()` for each, from what [`seal`] made of as many values.
 /// Timing class: `constant` in deltas and, but for signs and lengths in limbs, in shares; `fixed_sequence` in what blinds.
