@@ -17,7 +17,7 @@ pub struct Parameters {
 
 impl Parameters {
     /// A key of `key_bits` bits whose plaintexts serve to compare values of `compared_bits` bits: u is the smallest prime
-    /// above 3 `compared_bits` + 2, the largest number that the comparison encrypts.
+    /// above 3 `compared_bits` + 2, the largest number in a comparison bit by bit; one by digits stays below it.
     ///
     /// # Errors
     /// If `key_bits` is not among [`KEY_BITS`], or `compared_bits` is 0 or above [`MAX_COMPARED_BITS`].

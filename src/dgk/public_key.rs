@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use rug::Integer;
-use subtle::Choice;
 use zeroize::Zeroizing;
 
 use super::admit;
@@ -136,15 +135,6 @@ impl PublicKey {
         let exponents = plaintexts.iter().map(|plaintext| SecretLimbs::new(vec![*plaintext])).collect();
         let exponents = Exponents::long_lived(exponents, self.0.parameters.plaintext_bits());
         Ok(Ciphertexts::from_batch(self, self.0.g_powers.power(engine, &exponents)?))
-    }
-
-    /// [`PublicKey::encode_many`] for bits, by a masked selection between 1 and g.
-    ///
-    /// # Errors
-    /// If the engine fails.
-    pub fn encode_bits_many(&self, engine: &Engine, bits: &[Choice]) -> Result<Ciphertexts, DgkError> {
-        let [zero, one] = self.constants(engine);
-        Ok(Ciphertexts::from_batch(self, engine.select(zero.batch(), one.batch(), bits)?))
     }
 
     /// 0 and 1 without randomness: only to be chosen between others, or multiplied into something random.

@@ -82,16 +82,17 @@ impl SecretKey {
     /// [`SecretKey::encrypt_many`] for bits, with a masked selection in place of the table of g.
     ///
     /// # Errors
-    /// If the engine fails.
+    /// If one is neither 0 nor 1 or the engine fails.
     pub fn encrypt_bits_many(
         &self,
         engine: &Engine,
-        bits: &[Choice],
+        bits: Zeroizing<Vec<u8>>,
         rng: &mut SecureRng,
     ) -> Result<Ciphertexts, DgkError> {
-        let public = self.public_key();
-        let encoded = public.encode_bits_many(engine, bits)?;
-        public.multiply(engine, &encoded, &self.randomizers(engine, bits.len(), rng)?)
+        let (public, count) = (self.public_key(), bits.len());
+        let [zero, one] = public.constants(engine);
+        let encoded = Ciphertexts::choose(engine, &[&zero, &one], bits)?;
+        public.multiply(engine, &encoded, &self.randomizers(engine, count, rng)?)
     }
 
     /// `count` numbers h^r, at most 2^-63 from uniform in the group of h. Timing class: `fixed_sequence` in r, `constant` in the key.

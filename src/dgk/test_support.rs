@@ -2,8 +2,6 @@
 
 use std::sync::LazyLock;
 
-use subtle::Choice;
-
 use super::{Ciphertexts, Parameters, SecretKey};
 use crate::arith::{ConstantTime, Engine, EngineError, EngineKind, EngineOptions};
 use crate::rng::SecureRng;
@@ -62,8 +60,4 @@ pub(super) fn encrypt(engine: &Engine, plaintexts: &[u64]) -> Ciphertexts {
 
 pub(super) fn decrypt(engine: &Engine, ciphertexts: &Ciphertexts) -> Vec<u64> {
     key().decrypt_many(engine, ciphertexts).unwrap().to_vec()
-}
-
-pub(super) fn choices(bits: &[bool]) -> Vec<Choice> {
-    bits.iter().map(|bit| Choice::from(u8::from(*bit))).collect()
 }

@@ -2,14 +2,15 @@
 
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{broadcast, map_groups};
+use super::{broadcast, fill_groups};
+use crate::arith::backend::residues::Residues;
 use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::TimingClass;
 
-/// For each position the residue of the option that its choice names; an option of one residue serves for all.
-/// `constant`.
+/// For each position the residue of the option that its choice names; an option of one residue serves for all. Secret as the
+/// choices are, which it tells. `constant`.
 pub(crate) fn choose<B: Backend>(options: &[Batch], choices: &[u8]) -> Batch {
     let (layout, len) = (options[0].residues().layout(), choices.len());
     let longest = options.iter().find(|option| option.len() == len).unwrap_or(&options[0]);
@@ -23,7 +24,8 @@ pub(crate) fn choose<B: Backend>(options: &[Batch], choices: &[u8]) -> Batch {
         })
     };
     let single: Vec<Option<Words>> = options.iter().map(spread).collect();
-    map_groups::<B>(moduli, layout, len, TimingClass::Constant, |kernels, first, out, scratch| {
+    let out = Residues::zero(layout, len, true);
+    fill_groups::<B>(moduli, out, TimingClass::Constant, |kernels, first, out, scratch| {
         let group = |option: usize| match &single[option] {
             Some(group) => group.as_slice(),
             None => options[option].residues().group(first),

@@ -23,7 +23,7 @@ use super::exponents::TimingClass;
 use super::modulus::Moduli;
 
 /// A batch of `len` residues, computed group by group on all threads: `compute` fills the group whose first lane is the
-/// residue at the index that it is given.
+/// residue at the index that it is given. Secret if the moduli are.
 fn map_groups<B: Backend>(
     moduli: Moduli,
     layout: Layout,
@@ -31,7 +31,18 @@ fn map_groups<B: Backend>(
     class: TimingClass,
     compute: impl Fn(&B::Kernels<'_>, usize, &mut [u64], &mut Scratch) + Sync,
 ) -> Batch {
-    let mut out = Residues::zero(layout, len, moduli.is_secret());
+    let out = Residues::zero(layout, len, moduli.is_secret());
+    fill_groups::<B>(moduli, out, class, compute)
+}
+
+/// [`map_groups`] into a batch of residues whose content does not matter.
+fn fill_groups<B: Backend>(
+    moduli: Moduli,
+    mut out: Residues,
+    class: TimingClass,
+    compute: impl Fn(&B::Kernels<'_>, usize, &mut [u64], &mut Scratch) + Sync,
+) -> Batch {
+    let (layout, len) = (out.layout(), out.len());
     // A batch without residues has no modulus and residues of no limb.
     let group_words = layout.group_words().max(1);
     let fill = |scratch: &mut Scratch, (group, out): (usize, &mut [u64])| {

@@ -123,11 +123,12 @@ pub(super) fn seal(
     rng: &mut SecureRng,
 ) -> Result<Ciphertexts, DgkError> {
     let numbers = compared.all_of_key_server(shares);
-    let mut bits = Vec::with_capacity(shares.len() * compared.indicators());
+    // Of its full size from the start, so that no copy stays behind.
+    let mut bits = Zeroizing::new(Vec::with_capacity(shares.len() * compared.indicators()));
     for run in compared.digits().runs() {
-        bits.extend(run.indicator_bits(&numbers));
+        bits.extend(run.indicator_bits(&numbers).map(|bit| bit.unwrap_u8()));
     }
-    key.encrypt_bits_many(engine, &bits, rng)
+    key.encrypt_bits_many(engine, bits, rng)
 }
 
 /// P1's bits tau, which its shares and its bits delta determine.
