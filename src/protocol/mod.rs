@@ -7,6 +7,7 @@
 //! * [`config`]: everything a job is agreed on; [`schedule`]: what happens, in order, known to both sides.
 //! * [`bounds`]: widths of values and masks, derived in one place.
 //! * [`handshake`]: both sides prove that they mean the same job.
+//! * [`mask_source`]: where a server's masks and its part of the initial weights come from.
 //! * [`element`]: the paper's protocol, one ciphertext a value.
 //! * [`packed`]: the same operations on whole matrices, many values in a plaintext.
 
@@ -16,9 +17,11 @@ pub mod config;
 pub mod element;
 pub mod handshake;
 mod leak_free;
+pub mod mask_source;
 mod message;
 mod model_test;
 pub mod packed;
+mod place;
 mod randomizer;
 pub mod rounding;
 pub mod schedule;

@@ -29,7 +29,8 @@ use crate::secret::SecretIntegers;
 
 use super::ProtocolError;
 use super::handshake::Role;
-use super::message::{Operation, Place, recv_bits, send_bits};
+use super::message::{Operation, recv_bits, send_bits};
+use crate::protocol::place::Place;
 
 /// Room for an excess: an excess of fewer bits is found for certain.
 pub(super) const EXCESS_BITS: u32 = 8;

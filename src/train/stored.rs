@@ -8,7 +8,8 @@ use crate::net::Channel;
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::config::{JobConfig, Protocol};
-use crate::protocol::element::{MaskSource, PoolOptions};
+use crate::protocol::element::PoolOptions;
+use crate::protocol::mask_source::MaskSource;
 use crate::protocol::packed::InputLayout;
 use crate::protocol::schedule::epoch_rows;
 

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use rug::Integer;
-use zeroize::Zeroizing;
 
 use crate::arith::Engine;
 use crate::error::Error;
-use crate::mask::{MaskKey, Phase, Purpose};
+use crate::mask::Phase;
 use crate::mlp::{Batches, FixedModel, Layers};
 use crate::net::{Channel, Traffic};
 use crate::paillier::{Ciphertexts, Pool, PublicKey};
@@ -15,7 +14,9 @@ use crate::protocol::ProtocolError;
 use crate::protocol::clock::{PhaseClock, PhaseTimes};
 use crate::protocol::config::JobConfig;
 use crate::protocol::handshake::shake_hands_as_cloud;
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::mask_source::{MaskSource, initial_addend};
+use crate::protocol::message::Operation;
+use crate::protocol::place::{FEATURES, LOSS, MODEL, SCORES, TARGETS, place};
 use crate::protocol::randomizer::{PoolOptions, Randomizer};
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::Activity;
@@ -400,44 +401,6 @@ impl Forward {
     fn output(&self) -> &Ciphertexts {
         &self.activations[self.activations.len() - 1]
     }
-}
-
-/// Where a server's masks come from.
-pub enum MaskSource {
-    /// A key of its own, bound to the handshake.
-    Private(MaskKey),
-    /// An experiment's seed: not private, repeatable.
-    Experiment(MaskKey),
-}
-
-impl MaskSource {
-    /// The key of the job that the handshake's hash names.
-    pub(crate) fn for_job(self, transcript: &[u8; 32]) -> MaskKey {
-        match self {
-            MaskSource::Private(key) => key.for_job(transcript),
-            MaskSource::Experiment(key) => key,
-        }
-    }
-}
-
-/// Tensors that share a phase.
-pub(crate) const FEATURES: u16 = 0;
-pub(crate) const TARGETS: u16 = 1;
-pub(crate) const LOSS: u16 = 0;
-pub(crate) const MODEL: u16 = 1;
-pub(crate) const SCORES: u16 = 2;
-pub(crate) const LABELS: u16 = 3;
-
-pub(crate) fn place(step: u64, phase: Phase, layer: u16) -> Place {
-    Place { step, phase, layer }
-}
-
-/// A server's addend of the initial weights, from its own masks; wiped on drop.
-pub(crate) fn initial_addend(config: &JobConfig, masks: &MaskKey) -> Result<Zeroizing<FixedModel>, Error> {
-    let position = place(0, Phase::Initial, 0).position(Purpose::Weight);
-    let mut stream = masks.at(position).element(0);
-    let addend = FixedModel::initial_addend(&config.plan.layers, config.plan.fixed, || stream.normal())?;
-    Ok(Zeroizing::new(addend))
 }
 
 /// Parameters in the order of [`EncryptedModel::flatten`].

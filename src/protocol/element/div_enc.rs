@@ -12,7 +12,8 @@ use rug::ops::DivRounding;
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::paillier::Ciphertexts;
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 use crate::secret::SecretIntegers;
 
 use super::side::{CloudSide, KeySide};

@@ -14,9 +14,13 @@ use crate::protocol::message::Operation;
 use crate::protocol::schedule::Activity;
 use crate::rng::SecureRng;
 
-use super::cloud_server::{FEATURES, LOSS, MODEL, MaskSource, SCORES, TARGETS, flat_integers, initial_addend, place};
+use super::cloud_server::flat_integers;
+
+use crate::protocol::place::{FEATURES, LOSS, MODEL, SCORES, TARGETS, place};
+
 use super::side::KeySide;
 use super::{div_enc, key_switch, max_enc, mul_enc};
+use crate::protocol::mask_source::{MaskSource, initial_addend};
 
 /// The key server.
 pub struct KeyServer {

@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::mask::Purpose;
 use crate::paillier::{Ciphertexts, PublicKey};
 use crate::protocol::config::{Reading, require_reader};
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 use crate::secret::SecretIntegers;
 
 use super::side::{CloudSide, KeySide};

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::mask::Purpose;
 use crate::paillier::Ciphertexts;
 use crate::protocol::leak_free::{self, Compared};
-use crate::protocol::message::{Operation, Place, recv_compared, send_compared};
+use crate::protocol::message::{Operation, recv_compared, send_compared};
+use crate::protocol::place::Place;
 use crate::secret::SecretIntegers;
 
 use super::max_enc::complement;

@@ -26,8 +26,7 @@ mod view_tests;
 
 pub use super::clock::PhaseTimes;
 pub use super::randomizer::PoolOptions;
-pub use cloud_server::{CloudServer, MaskSource};
-pub(crate) use cloud_server::{FEATURES, LABELS, LOSS, MODEL, SCORES, TARGETS, initial_addend, place};
+pub use cloud_server::CloudServer;
 pub use key_server::KeyServer;
 pub use max_enc::blinded_view;
 pub(crate) use max_enc::{Blind, EXPONENT_OFFSET_BITS, FACTOR_BITS};

@@ -11,7 +11,8 @@ use crate::arith::Exponents;
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::paillier::Ciphertexts;
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 use crate::secret::{SecretIntegers, SecretLimbs};
 
 use super::side::{CloudSide, KeySide};

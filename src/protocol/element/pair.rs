@@ -9,10 +9,12 @@ use crate::protocol::ProtocolError;
 use crate::protocol::config::JobConfig;
 
 use super::PoolOptions;
-use super::cloud_server::{CloudServer, MaskSource, place};
+use super::cloud_server::CloudServer;
 use super::key_server::KeyServer;
 use super::mul_enc::DotProducts;
 use super::{div_enc, max_enc, mul_enc};
+use crate::protocol::mask_source::MaskSource;
+use crate::protocol::place::place;
 
 /// P1 and P2, connected and past their handshake. Every call takes a step number of its own, so that no mask repeats.
 ///

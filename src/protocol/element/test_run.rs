@@ -17,7 +17,8 @@ use crate::net::Channel;
 use crate::paillier::{Ciphertexts, KeyForm, SecretKey};
 use crate::protocol::bounds::Bounds;
 use crate::protocol::config::{Comparison, JobConfig, Protocol};
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 use crate::protocol::randomizer::witness::{Fault, Randomized, Witness};
 use crate::protocol::rounding::MaskRounding;
 use crate::protocol::schedule::{Activity, training};
@@ -25,8 +26,9 @@ use crate::rng::SecureRng;
 use crate::secret::SecretIntegers;
 
 use super::PoolOptions;
-use super::cloud_server::{CloudServer, MaskSource, initial_addend};
+use super::cloud_server::CloudServer;
 use super::{EncryptedModel, KeyServer};
+use crate::protocol::mask_source::{MaskSource, initial_addend};
 
 /// A message as its receiver has it.
 pub(super) type Message = (Place, Operation, Ciphertexts);

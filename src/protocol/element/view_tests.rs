@@ -10,7 +10,8 @@ use crate::arith::Exponents;
 use crate::mask::{Phase, Purpose};
 use crate::mlp::twin::StepTrace;
 use crate::mlp::{FixedModel, TrainingPlan};
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 use crate::protocol::randomizer::witness::Fault;
 use crate::secret::SecretLimbs;
 

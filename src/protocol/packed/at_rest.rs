@@ -11,8 +11,9 @@ use crate::error::Error;
 use crate::mask::Phase;
 use crate::paillier::{Ciphertexts, PublicKey};
 use crate::protocol::config::{JobConfig, Reading};
-use crate::protocol::element::{LOSS, MODEL, place};
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
+use crate::protocol::place::{LOSS, MODEL, place};
 use crate::protocol::schedule::Activity;
 
 use super::cloud_server::require_count;

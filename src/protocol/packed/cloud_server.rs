@@ -14,8 +14,9 @@ use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::clock::{PhaseClock, PhaseTimes};
 use crate::protocol::config::JobConfig;
-use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
 use crate::protocol::handshake::{Role, shake_hands_as_cloud};
+use crate::protocol::mask_source::{MaskSource, initial_addend};
+use crate::protocol::place::{FEATURES, LOSS, MODEL, TARGETS, place};
 use crate::protocol::rounding::MaskRounding;
 
 use super::comparison::Blinds;

@@ -18,7 +18,8 @@ use subtle::Choice;
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::paillier::{Ciphertexts, pack_linear};
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 use crate::secret::{SecretLimbs, select};
 
 use super::comparison::shifted;

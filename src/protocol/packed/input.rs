@@ -15,7 +15,8 @@ use crate::mask::Purpose;
 use crate::paillier::Ciphertexts;
 use crate::protocol::ProtocolError;
 use crate::protocol::config::JobConfig;
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 use crate::secret::SecretIntegers;
 
 use super::share::Share;

@@ -13,8 +13,9 @@ use crate::mlp::{Batches, TrainingPlan};
 use crate::net::Channel;
 use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::config::{JobConfig, Reading};
-use crate::protocol::element::{FEATURES, LOSS, MODEL, MaskSource, TARGETS, initial_addend, place};
 use crate::protocol::handshake::{Role, shake_hands_as_key_server};
+use crate::protocol::mask_source::{MaskSource, initial_addend};
+use crate::protocol::place::{FEATURES, LOSS, MODEL, TARGETS, place};
 use crate::protocol::schedule::Activity;
 use crate::rng::SecureRng;
 

@@ -11,7 +11,8 @@ use crate::container::SlotField;
 use crate::error::Error;
 use crate::paillier::{Ciphertexts, PaillierError, PublicKey};
 use crate::protocol::config::{JobConfig, Reading};
-use crate::protocol::message::{Operation, Place, recv_ciphertexts, send_ciphertexts};
+use crate::protocol::message::{Operation, recv_ciphertexts, send_ciphertexts};
+use crate::protocol::place::Place;
 use crate::secret::SecretIntegers;
 
 use super::share::Share;

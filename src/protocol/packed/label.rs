@@ -13,7 +13,7 @@ use rug::Integer;
 
 use crate::error::Error;
 use crate::mask::Phase;
-use crate::protocol::element::place;
+use crate::protocol::place::place;
 
 use super::comparison::Blinds;
 use super::share::Share;

@@ -6,7 +6,7 @@ use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::metrics::labels_of;
 use crate::protocol::config::{Comparison, JobConfig, Protocol};
 use crate::protocol::element::{Blind, test_job};
-use crate::protocol::message::Place;
+use crate::protocol::place::Place;
 use crate::rng::SeededRng;
 
 use super::label;

@@ -7,9 +7,10 @@ use crate::error::Error;
 use crate::mask::Phase;
 use crate::protocol::ProtocolError;
 use crate::protocol::config::JobConfig;
-use crate::protocol::element::place;
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
 use crate::protocol::model_test::{judge, moved, no_key, open, parts};
+use crate::protocol::place::Place;
+use crate::protocol::place::place;
 
 use super::comparison::{self, Blinds};
 use super::share::Share;

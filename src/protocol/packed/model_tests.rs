@@ -7,10 +7,13 @@ use crate::error::Error;
 use crate::mask::{MaskKey, Phase};
 use crate::net::Channel;
 use crate::protocol::config::{Comparison, JobConfig, Protocol};
-use crate::protocol::element::{MaskSource, engine, place, server_key, test_job};
+use crate::protocol::element::{engine, server_key, test_job};
 use crate::protocol::handshake::Role;
-use crate::protocol::message::{Operation, Place, send_bits};
+use crate::protocol::mask_source::MaskSource;
+use crate::protocol::message::{Operation, send_bits};
 use crate::protocol::model_test::moved;
+use crate::protocol::place::Place;
+use crate::protocol::place::place;
 use crate::protocol::schedule::Activity;
 use crate::rng::SeededRng;
 

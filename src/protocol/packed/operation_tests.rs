@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::mask::{MaskKey, Phase};
 use crate::net::Channel;
 use crate::protocol::config::{JobConfig, Protocol};
-use crate::protocol::element::{MaskSource, engine, place, server_key, test_job};
+use crate::protocol::element::{engine, server_key, test_job};
+use crate::protocol::mask_source::MaskSource;
+use crate::protocol::place::place;
 use crate::rng::SeededRng;
 
 use super::comparison::Blinds;

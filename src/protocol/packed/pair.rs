@@ -10,7 +10,9 @@ use crate::mask::{MaskKey, Phase};
 use crate::net::Channel;
 use crate::paillier::SecretKey;
 use crate::protocol::config::JobConfig;
-use crate::protocol::element::{MaskSource, in_parallel, place};
+use crate::protocol::element::in_parallel;
+use crate::protocol::mask_source::MaskSource;
+use crate::protocol::place::place;
 use crate::rng::SecureRng;
 
 use super::comparison::{self, Blinds};

@@ -13,7 +13,8 @@ use rug::Integer;
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::paillier::Ciphertexts;
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 use crate::secret::SecretIntegers;
 
 use super::share::Share;

@@ -5,7 +5,7 @@ use crate::mask::Phase;
 use crate::paillier::{Ciphertexts, PublicKey};
 use crate::protocol::clock::PhaseClock;
 use crate::protocol::config::{JobConfig, Reading};
-use crate::protocol::element::{FEATURES, LABELS, MODEL, SCORES, place};
+use crate::protocol::place::{FEATURES, LABELS, MODEL, SCORES, place};
 use crate::protocol::schedule::{Activity, Answer};
 
 use super::cloud_server::require_count;

@@ -4,7 +4,8 @@
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::protocol::handshake::Role;
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 
 use super::share::Share;
 use super::side::{MaskOrder, Side};

@@ -13,7 +13,8 @@ use rug::integer::Order;
 use sha2::{Digest, Sha256};
 
 use crate::mask::Phase;
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 
 /// Digests of blinded values by position.
 #[derive(Default)]

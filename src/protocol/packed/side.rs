@@ -13,8 +13,9 @@ use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::handshake::Role;
 use crate::protocol::message::{
-    Operation, Place, recv_ciphertexts, recv_compared, recv_integers, send_ciphertexts, send_compared, send_integers,
+    Operation, recv_ciphertexts, recv_compared, recv_integers, send_ciphertexts, send_compared, send_integers,
 };
+use crate::protocol::place::Place;
 use crate::rng::SecureRng;
 use crate::secret::SecretIntegers;
 

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::mask::{Phase, Purpose};
 use crate::mlp::{FixedModel, Layers, TrainingPlan};
 use crate::protocol::ProtocolError;
-use crate::protocol::element::place;
+use crate::protocol::place::place;
 
 use super::refresh;
 use super::share::Share;

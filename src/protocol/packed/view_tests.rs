@@ -11,7 +11,7 @@ use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::TrainingPlan;
 use crate::paillier::{Ciphertexts, KeyForm};
 use crate::protocol::element::{Blind, TestRun, engine, server_key_of};
-use crate::protocol::message::Place;
+use crate::protocol::place::Place;
 
 use super::share::Share;
 use super::state::SharedModel;

@@ -15,7 +15,8 @@ use subtle::Choice;
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::protocol::element::{Blind, EXPONENT_OFFSET_BITS};
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 use crate::secret::{SecretIntegers, SecretLimbs, bit};
 
 use super::super::share::Share;

@@ -7,7 +7,8 @@ use crate::dgk;
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::protocol::leak_free::{self, Compared};
-use crate::protocol::message::{Operation, Place};
+use crate::protocol::message::Operation;
+use crate::protocol::place::Place;
 
 use super::super::share::Share;
 use super::super::side::Side;

@@ -8,7 +8,7 @@ use subtle::Choice;
 
 use crate::error::Error;
 use crate::protocol::element::Blind;
-use crate::protocol::message::Place;
+use crate::protocol::place::Place;
 
 pub(super) use blinded::shifted;
 

@@ -1,0 +1,184 @@
+use rug::Integer;
+use rug::ops::DivRounding;
+
+use super::super::share::Share;
+use super::super::slots::RowLayout;
+use super::*;
+use crate::mlp::DeclaredBounds;
+use crate::protocol::element::{EXPONENT_OFFSET_BITS, test_job};
+
+const KEYS: [u32; 4] = [1024, 2048, 3072, 4096];
+
+fn power(bits: u32) -> Integer {
+    Integer::from(1) << bits
+}
+
+/// The largest value below 2^bits, and its negative.
+fn extremes(bits: u32) -> [Integer; 2] {
+    let largest: Integer = power(bits) - 1;
+    [Integer::from(-&largest), largest]
+}
+
+/// The smallest and the largest mask for values of `value_bits` bits.
+fn masks(widths: &Widths, value_bits: u32) -> [Integer; 2] {
+    [power(value_bits), power(value_bits) + power(value_bits + widths.sigma()) - 1u32]
+}
+
+/// Defaults, the widest bounds that the masks of divisions allow, and narrow ones.
+fn jobs() -> impl Iterator<Item = Widths> {
+    let wide =
+        DeclaredBounds { weights: 30, inputs: 30, pixels: 30, activations: 30, delta: 30, products: 60, gradients: 66 };
+    let narrow = DeclaredBounds { products: 5, gradients: 1, weights: 2, ..DeclaredBounds::defaults(13) };
+    let bounds = [DeclaredBounds::defaults(13), wide, narrow];
+    bounds.into_iter().flat_map(|bounds| [20, 40, 60].map(|sigma| (bounds, sigma))).map(|(bounds, sigma)| {
+        let job = test_job("30,16,8,2", 32);
+        let job = JobConfig { sigma, plan: TrainingPlan { bounds, ..job.plan.clone() }, ..job };
+        Widths::of_job(&job).unwrap()
+    })
+}
+
+fn products(widths: &Widths) -> Vec<ProductWidths> {
+    (0..3).flat_map(|l| [widths.forward(l), widths.backward(l), widths.gradient(l, 32)]).collect()
+}
+
+/// Every slot of a plaintext holds `value`: it comes back, and the packed number is below n/2.
+fn assert_fills_slots(value: &Integer, slot_bits: u32) {
+    for key_bits in KEYS {
+        let slots = RowLayout::new(key_bits, slot_bits, 1).unwrap().slots.slots as usize;
+        let layout = RowLayout::new(key_bits, slot_bits, slots).unwrap();
+        let share = Share::new(1, slots, (0..slots).map(|_| value.clone()).collect());
+        let packed = layout.pack(&share);
+        assert!(packed.len() == 1 && packed[0].significant_bits() <= key_bits - 2);
+        assert_eq!(layout.unpack(&packed).unwrap().values(), share.values());
+    }
+}
+
+#[test]
+fn products_fit_their_slots_and_exponents_their_length() {
+    for widths in jobs() {
+        for product in products(&widths) {
+            for (a, x) in extremes(product.left_bits).iter().zip(extremes(product.right_share)) {
+                let cross = Integer::from(a * &x) * product.terms as u32;
+                assert!(cross.significant_bits() <= product.cross_bits());
+            }
+            for (value_bits, slot_bits) in [
+                (product.cross_bits(), product.to_cloud_slot_bits()),
+                (product.result_bits, product.to_key_slot_bits()),
+            ] {
+                for (value, mask) in extremes(value_bits).iter().zip(masks(&widths, value_bits)) {
+                    assert_fills_slots(&Integer::from(value + &mask), slot_bits);
+                }
+            }
+            for share in extremes(product.left_share) {
+                let exponent = share + power(product.left_share);
+                assert!(exponent > 0 && exponent.significant_bits() <= product.exponent_bits());
+            }
+        }
+    }
+}
+
+#[test]
+fn shares_stay_within_their_length() {
+    for widths in jobs() {
+        let plan = &widths.plan;
+        let largest_fresh = |value_bits: u32| widths.bounds.masked_limit(value_bits) - 1u32;
+        let quotient = |value_bits: u32, divisor: i128| largest_fresh(value_bits).div_floor(Integer::from(divisor));
+        let fits = |share: &Integer, bits: u32| assert!(share.significant_bits() <= bits, "{share} in {bits} bits");
+
+        let carried = quotient(plan.bounds.products, plan.product_divisor());
+        fits(&carried, widths.carried_share());
+        let sum = carried + largest_fresh(widths.weight_bits());
+        fits(&sum, widths.sum_share());
+        fits(&Integer::from(-&sum), widths.sum_share());
+        let delta = sum + largest_fresh(widths.target_bits());
+        fits(&delta, widths.output_delta_share());
+        fits(&(delta * 32u32), widths.summed_delta_share(2, 32));
+        for divisor in [plan.rate_divisor(32).unwrap(), plan.gradient_divisor(32).unwrap()] {
+            let updated = largest_fresh(widths.weight_bits()) + quotient(plan.bounds.gradients, divisor);
+            fits(&updated, widths.updated_share(divisor));
+        }
+    }
+}
+
+#[test]
+fn gates_fit_their_slots_exponents_and_replies() {
+    let wider = |widths: &Widths| widths.delta_bits().max(widths.plan.bounds.activations);
+    let of_label = |widths: &Widths| widths.score_difference_bits().max(widths.index_bits());
+    for (phase, widths, value_bits) in jobs().flat_map(|widths| {
+        let (layer, label) = (wider(&widths), of_label(&widths));
+        [(Phase::Gate, widths.clone(), layer), (Phase::LabelValue, widths, label)]
+    }) {
+        let share_bits = widths.gate_share(phase);
+        for (first, second, tau, beta) in (0..16).map(|i| {
+            let share = |i: usize| extremes(share_bits)[i & 1].clone();
+            (share(i), share(i >> 1), (i >> 2 & 1) as i32, (i >> 3) as i32)
+        }) {
+            let exponent = Integer::from(&second * (1 - 2 * beta)) + power(share_bits + 1);
+            assert!(exponent > 0 && exponent.significant_bits() <= share_bits + 2);
+            // Y is as small as its declared bound, so both shares are extreme on the same side or one is 0.
+            if first != second {
+                continue;
+            }
+            let mixed =
+                Integer::from(&first * (beta * (2 * tau - 1))) + Integer::from(&second * (tau * (1 - 2 * beta)));
+            assert!(mixed.significant_bits() <= share_bits + 1);
+            for (mask, refresh) in masks(&widths, share_bits + 1).iter().zip(masks(&widths, value_bits)) {
+                let opened = Integer::from(&mixed + mask);
+                assert_fills_slots(&opened, widths.gate_slot_bits(phase));
+                let reply = opened - Integer::from(&first * tau) + refresh;
+                assert!(reply.significant_bits() <= widths.gate_reply_bits(phase, value_bits));
+            }
+        }
+    }
+}
+
+#[test]
+fn comparisons_fit_their_slots() {
+    for (widths, phase) in jobs().flat_map(|w| [(w.clone(), Phase::Compare), (w, Phase::LabelCompare)]) {
+        let slot_bits = widths.compare_slot_bits(phase);
+        let largest: Integer = power(FACTOR_BITS) - 1;
+        for value in extremes(widths.compared_bits(phase)) {
+            for (sign, offset) in [(1, -1), (1, 1), (-1, -1), (-1, 1)] {
+                let offset = Integer::from(&largest - 1) * offset;
+                let plain = (&largest * (Integer::from(&value * 2u32) - 1) + offset) * sign;
+                assert_fills_slots(&(plain + power(slot_bits - 1)), slot_bits);
+            }
+        }
+        let exponent = power(EXPONENT_OFFSET_BITS) - Integer::from(&largest * 2u32);
+        assert!(exponent > 0);
+    }
+}
+
+/// Every level takes the side that makes the longest share: scores, then gated differences on top.
+#[test]
+fn shares_of_a_tournament_stay_within_their_length() {
+    for (widths, classes) in jobs().flat_map(|widths| [1, 2, 3, 10, 1000].map(|classes| (widths.clone(), classes))) {
+        let layers = crate::mlp::Layers::new(vec![3, classes]).unwrap();
+        let widths = Widths { plan: TrainingPlan { layers, ..widths.plan }, ..widths };
+        let largest_fresh = |value_bits: u32| widths.bounds.masked_limit(value_bits) - 1u32;
+        let score: Integer = power(widths.sum_share()) - 1;
+        for (first, gated_bits) in
+            [(score, widths.score_difference_bits()), (Integer::from(classes - 1), widths.index_bits())]
+        {
+            let mut candidate = first;
+            for _ in 0..widths.index_bits() {
+                let difference = Integer::from(&candidate << 1u32);
+                assert!(difference.significant_bits() <= widths.label_share(), "{classes} classes");
+                candidate += largest_fresh(gated_bits);
+            }
+        }
+        let extremes = extremes(widths.bounds.score_bits());
+        let difference = Integer::from(&extremes[1] - &extremes[0]);
+        assert!(difference.significant_bits() <= widths.score_difference_bits());
+        assert!(Integer::from(classes - 1).significant_bits() <= widths.index_bits());
+    }
+}
+
+#[test]
+fn a_job_too_wide_for_its_key_is_refused() {
+    let job = test_job("30,16,2", 32);
+    let bounds = DeclaredBounds { weights: 40, inputs: 40, activations: 40, products: 46, ..job.plan.bounds };
+    let job = JobConfig { sigma: 80, key_bits: 248, plan: TrainingPlan { bounds, ..job.plan.clone() }, ..job };
+    let error = Widths::of_job(&job).unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("longer key"), "{error}");
+}
