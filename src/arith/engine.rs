@@ -213,7 +213,6 @@ impl Engine {
         self.run(Job::Choose { options: options.to_vec(), choices: Arc::new(choices) })
     }
 
-    /// Numbers of one width, each below the square of the widest modulus, as residues.
     /// [`Batch::gather`] on all threads.
     ///
     /// # Panics
@@ -222,6 +221,7 @@ impl Engine {
         self.install(|| batch.gather(indices))
     }
 
+    /// Numbers of one width, each below the square of the widest modulus, as residues.
     pub(crate) fn load_limbs(&self, moduli: &Moduli, numbers: &SecretLimbs, len: usize) -> Batch {
         self.install(|| self.0.backend.load(moduli, numbers.as_slice(), len))
     }

@@ -17,7 +17,8 @@ const STRICT_IFMA_WINDOW_BITS: u32 = 6;
 const LONGEST_WINDOW_BITS: u32 = 11;
 /// What a table with digits above [`WINDOW_BITS`] may take. A 2048-bit key has digits of 11 bits and 59 MiB modulo p^2
 /// and q^2 each, of 10 bits and 64 MiB modulo n^2 for exponents of 1024 bits, 80 MiB for 1280; each is built in about a
-/// tenth of a second. A training server, which keeps its own two tables and one for its peer's key, takes 200 MiB.
+/// tenth of a second. A training server, which keeps its own two tables and one for its peer's key, takes 200 MiB,
+/// and some 15 more for a key of the comparison.
 const TABLE_BYTES: u64 = 96 << 20;
 /// The same modulo what is no square: products there are so short that rows have to lie near. A key of the comparison with
 /// 2048 bits takes 7 MiB modulo p and q each and 16 MiB modulo n.

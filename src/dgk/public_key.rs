@@ -174,7 +174,8 @@ impl PublicKey {
         rng: &mut SecureRng,
     ) -> Result<Ciphertexts, DgkError> {
         admit::same_key(self.id(), ciphertexts.key().id())?;
-        self.multiply(engine, ciphertexts, &self.fresh_randomizers(engine, ciphertexts.len(), sigma, rng)?)
+        let exponents = Exponents::fresh(ciphertexts.len(), self.0.parameters.randomizer_bits(sigma), rng);
+        self.multiply(engine, ciphertexts, &self.randomizers(engine, &exponents)?)
     }
 
     /// What [`PublicKey::blind_many`] hides `count` ciphertexts by; it can be made before they are there.
@@ -189,7 +190,9 @@ impl PublicKey {
         rng: &mut SecureRng,
     ) -> Result<Blinders, DgkError> {
         let units = self.random_units(count, rng);
-        Ok(Blinders { units, randomizers: self.fresh_randomizers(engine, count, sigma, rng)? })
+        let randomizer_bits = self.0.parameters.randomizer_bits(sigma);
+        let exponents = Exponents::fresh(count, randomizer_bits, rng);
+        Ok(Blinders { units, randomizer_bits: exponents.bits(), randomizers: self.randomizers(engine, &exponents)? })
     }
 
     /// Hides everything about a plaintext but whether it is zero: times a random element of Z_u*, then re-randomised as
@@ -204,8 +207,8 @@ impl PublicKey {
         blinders: Blinders,
     ) -> Result<Ciphertexts, DgkError> {
         admit::same_key(self.id(), ciphertexts.key().id())?;
-        if ciphertexts.len() != blinders.units.len() {
-            let reason = format!("{} blinders for {} ciphertexts", blinders.units.len(), ciphertexts.len());
+        if ciphertexts.len() != blinders.len() {
+            let reason = format!("{} blinders for {} ciphertexts", blinders.len(), ciphertexts.len());
             return Err(DgkError::Shape(reason));
         }
         self.multiply(engine, &ciphertexts.mul_secret(engine, &blinders.units)?, &blinders.randomizers)
@@ -219,18 +222,6 @@ impl PublicKey {
         let unit = |draw: &u64| 1 + ((u128::from(*draw) * u128::from(plaintext_modulus - 1)) >> u64::BITS) as u64;
         let units = draws.iter().map(|draw| SecretLimbs::new(vec![unit(draw)])).collect();
         Exponents::single_use(units, self.0.parameters.plaintext_bits())
-    }
-
-    /// h^r for fresh r, uniform in [0, 2^(2t + `sigma`)).
-    fn fresh_randomizers(
-        &self,
-        engine: &Engine,
-        count: usize,
-        sigma: u32,
-        rng: &mut SecureRng,
-    ) -> Result<Batch, DgkError> {
-        let bits = self.0.parameters.randomizer_bits(sigma);
-        self.randomizers(engine, &Exponents::fresh(count, bits, rng))
     }
 
     /// Ciphertexts times randomisers, each of which may be used once.
@@ -248,11 +239,29 @@ impl PublicKey {
 pub struct Blinders {
     units: Exponents,
     randomizers: Batch,
+    randomizer_bits: u32,
+}
+
+impl Blinders {
+    /// For how many ciphertexts.
+    pub fn len(&self) -> usize {
+        self.units.len()
+    }
+
+    /// True if they are for none.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    /// Length in bits of the r of the randomisers h^r.
+    pub fn randomizer_bits(&self) -> u32 {
+        self.randomizer_bits
+    }
 }
 
 impl fmt::Debug for Blinders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Blinders({})", self.units.len())
+        write!(f, "Blinders({}, {} bits)", self.len(), self.randomizer_bits)
     }
 }
 

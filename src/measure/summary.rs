@@ -34,6 +34,10 @@ pub struct Summary<P = SummaryParameters> {
     pub step_ms_all: Vec<f64>,
     /// Time of a step by phase: the mean over the steps, so that the phases add up to the mean step.
     pub phase_ms: BTreeMap<String, f64>,
+    /// Traffic of the steps, both ways together, without the tests of the model that the history counts beside them; 0 where
+    /// nobody counted.
+    #[serde(default)]
+    pub step_bytes: u64,
     /// Time of a step by kind of work, for each server's thread by its name: means over the steps. Empty where the protocol
     /// does not tell kinds apart.
     #[serde(default)]
@@ -169,6 +173,7 @@ mod tests {
             steps: 2,
             step_ms_median: 1.0 / 3.0,
             step_ms_all: vec![0.1 + 0.2, 1.0 / 3.0],
+            step_bytes: 9,
             phase_ms: BTreeMap::from([("forward".to_owned(), 0.3)]),
             work_ms: BTreeMap::from([("P1".to_owned(), BTreeMap::from([("waiting".to_owned(), 0.1)]))]),
             epoch_seconds: vec![0.000_6],
@@ -203,6 +208,7 @@ mod tests {
             "steps",
             "step_ms_median",
             "step_ms_all",
+            "step_bytes",
             "phase_ms",
             "work_ms",
             "epoch_seconds",

@@ -26,7 +26,7 @@ pub enum Protocol {
 pub enum Comparison {
     /// The paper's: P2 sees a noisy magnitude.
     Blinded,
-    /// Bit by bit under a key of its own: neither server learns anything.
+    /// Digit by digit under a key of its own: neither server learns anything.
     Dgk,
 }
 

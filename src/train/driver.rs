@@ -271,6 +271,7 @@ impl<'a> Run<'a> {
             self.record.add_phases(&[("refresh", lazy)]);
         }
         self.record.steps.push(elapsed);
+        self.record.step_bytes += both_ways(&traffic);
         self.epoch.add(elapsed, &traffic);
         self.step_in_the_clear(batch)?;
         self.observer.event(Event::Step { step, elapsed, traffic });

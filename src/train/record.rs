@@ -13,6 +13,8 @@ pub struct TrainingRecord {
     pub epochs: Vec<EpochFigures>,
     /// Wall time of each step.
     pub steps: Vec<Duration>,
+    /// Bytes of all steps, both ways.
+    pub step_bytes: u64,
     /// Wall time of all steps by phase.
     pub phases: Vec<(&'static str, Duration)>,
     /// Wall time of all steps by kind of work, at P1 and at P2: each server's thread by itself. None where the protocol does

@@ -170,7 +170,7 @@ const MOST_GROUPS: usize = 8;
 /// The same where rows are read by address: a position's rows and their page entries stay near for all of them.
 const MOST_GROUPS_BY_ADDRESS: usize = 32;
 
-/// Powers by exponents that the table is long enough for.
+/// Powers by exponents that the table is long enough for; secret if the exponents are.
 pub(crate) fn power<B: Backend>(table: &FixedBase, exponents: &Exponents, class: TimingClass) -> Batch {
     let (layout, moduli) = (table.layout(), &table.0.moduli);
     let kernels = B::kernels(moduli, |_| 0, layout, class);
@@ -179,7 +179,8 @@ pub(crate) fn power<B: Backend>(table: &FixedBase, exponents: &Exponents, class:
     let most = if is_whole { MOST_GROUPS } else { MOST_GROUPS_BY_ADDRESS };
     let together = of_a_thread.clamp(1, most);
     let work = Comb { table, kernels: &kernels, exponents, looked_up_together: if is_whole { together } else { 1 } };
-    let mut out = Residues::zero(layout, exponents.len(), moduli.is_secret());
+    let is_secret = moduli.is_secret() || exponents.class() != TimingClass::Vartime;
+    let mut out = Residues::zero(layout, exponents.len(), is_secret);
     let pieces = out.words_mut().par_chunks_mut(together * layout.group_words()).enumerate();
     pieces.for_each_init(Scratch::default, |scratch, (piece, out)| {
         work.power_of_groups(piece * together * B::WIDTH, out, scratch)

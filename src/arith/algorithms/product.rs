@@ -1,16 +1,18 @@
 //! Products.
 
-use super::{broadcast, map_groups};
+use super::{broadcast, fill_groups, map_groups};
+use crate::arith::backend::residues::Residues;
 use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::TimingClass;
 
-/// a[i] * b[i]; either may be a single one for all.
+/// a[i] * b[i]; either may be a single one for all. Secret if one of them is.
 pub(crate) fn product<B: Backend>(a: &Batch, b: &Batch, class: TimingClass) -> Batch {
     let (a, b) = if a.len() == 1 { (b, a) } else { (a, b) };
     let (len, layout) = (a.len(), a.residues().layout());
-    map_groups::<B>(a.moduli().clone(), layout, len, class, |kernels, first, out, scratch| {
+    let out = Residues::zero(layout, len, a.residues().is_secret() || b.residues().is_secret());
+    fill_groups::<B>(a.moduli().clone(), out, class, |kernels, first, out, scratch| {
         let index = |lane: usize| (first + lane).min(len - 1);
         a.residues().read_group(index, out);
         if b.len() == len {

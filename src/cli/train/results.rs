@@ -123,6 +123,7 @@ fn summary<'a>(parameters: &'a TrainParameters, record: &TrainingRecord) -> Summ
         steps: record.steps.len() as u64,
         step_ms_median: statistics::median(&step_ms_all).unwrap_or(f64::NAN),
         step_ms_all,
+        step_bytes: record.step_bytes,
         phase_ms: record.phases.iter().map(phase).collect(),
         work_ms,
         epoch_seconds: record.epoch_times.iter().map(Duration::as_secs_f64).collect(),

@@ -14,6 +14,10 @@ fn plaintexts(len: usize) -> impl Strategy<Value = Vec<u64>> {
     proptest::collection::vec(prop_oneof![6 => 0..u(), 1 => Just(0), 1 => Just(u() - 1)], len)
 }
 
+fn secret(bits: &[bool]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(bits.iter().map(|bit| u8::from(*bit)).collect())
+}
+
 fn each(left: &[u64], right: &[u64], f: impl Fn(u64, u64) -> u64) -> Vec<u64> {
     left.iter().zip(right).map(|(x, y)| f(*x, *y) % u()).collect()
 }
@@ -33,7 +37,7 @@ proptest! {
             prop_assert_eq!(&decrypt(engine, &key().encrypt_many(engine, &values, &mut rng)?), &values);
             prop_assert_eq!(&decrypt(engine, &public.encode_many(engine, &values)?), &values);
             let expected: Vec<u64> = bits.iter().map(|bit| u64::from(*bit)).collect();
-            prop_assert_eq!(&decrypt(engine, &key().encrypt_bits_many(engine, Zeroizing::new(expected.iter().map(|bit| *bit as u8).collect()), &mut rng)?), &expected);
+            prop_assert_eq!(&decrypt(engine, &key().encrypt_bits_many(engine, secret(&bits), &mut rng)?), &expected);
         }
     }
 

@@ -56,6 +56,8 @@ impl KeyServer {
             rng: SecureRng::from_os(),
             #[cfg(test)]
             received: Vec::new(),
+            #[cfg(test)]
+            zeros: Vec::new(),
         };
         Ok(KeyServer { side, config: config.clone(), batches: config.batches()?, own_addend })
     }

@@ -96,6 +96,8 @@ pub(super) fn ask_shared(
     send_compared(channel, engine, place, Operation::Factor, &sealed)?;
     let terms = shares.len() * compared.terms();
     let answered = recv_compared(channel, engine, place, Operation::Compare, key.public_key(), terms)?;
-    let (beta, _) = leak_free::finish(engine, key, compared, shares, &answered)?;
+    let (beta, _seen) = leak_free::finish(engine, key, compared, shares, &answered)?;
+    #[cfg(test)]
+    side.zeros.extend(_seen.iter().map(|zero| bool::from(*zero)));
     Ok(beta)
 }

@@ -89,6 +89,9 @@ pub(super) struct KeySide {
     pub rng: SecureRng,
     #[cfg(test)]
     pub received: Vec<super::test_run::Message>,
+    /// Results of tests for zero.
+    #[cfg(test)]
+    pub zeros: Vec<bool>,
 }
 
 impl KeySide {

@@ -90,10 +90,15 @@ pub(crate) struct TestRun {
     pub faults: Faults,
 }
 
+/// Messages that P2 received and results of its tests for zero.
+type KeyWitness = (Vec<Message>, Vec<bool>);
+
 /// Everything that happened.
 pub(super) struct Record {
     pub cloud: CloudWitness,
     pub at_key_server: Vec<Message>,
+    /// Results of P2's tests for zero, one a comparison that leaks nothing.
+    pub zeros: Vec<bool>,
     pub randomized: Vec<Randomized>,
     pub twin: Vec<StepTrace>,
     pub initial: FixedModel,
@@ -197,8 +202,8 @@ impl TestRun {
     pub(super) fn record(&self) -> Record {
         let masks = MaskKey::from_experiment_seed(self.seed, "P1");
         let (twin, initial, models) = self.twin(&masks);
-        let (cloud, at_key_server, randomized) = self.servers(&masks).unwrap();
-        Record { cloud, at_key_server, randomized, twin, initial, models, masks }
+        let (cloud, (at_key_server, zeros), randomized) = self.servers(&masks).unwrap();
+        Record { cloud, at_key_server, zeros, randomized, twin, initial, models, masks }
     }
 
     pub(crate) fn activities(&self) -> Vec<Activity> {
@@ -232,17 +237,17 @@ impl TestRun {
         self.faults.sigma.map_or(bounds.clone(), |sigma| bounds.with_unchecked_sigma(sigma))
     }
 
-    fn servers(&self, masks: &MaskKey) -> Result<(CloudWitness, Vec<Message>, Vec<Randomized>), Error> {
+    fn servers(&self, masks: &MaskKey) -> Result<(CloudWitness, KeyWitness, Vec<Randomized>), Error> {
         let (engine, key) = (self.engine, server_key());
         let (cloud_end, key_end) = Channel::local_pair();
         let activities = self.activities();
         std::thread::scope(|scope| {
-            let key_server = scope.spawn(|| -> Result<Vec<Message>, Error> {
+            let key_server = scope.spawn(|| -> Result<KeyWitness, Error> {
                 let addend = MaskSource::Experiment(MaskKey::from_experiment_seed(self.seed, "P2"));
                 let mut server = KeyServer::connect(engine, key_end, &self.config, key.clone(), addend)?;
                 server.side.bounds = self.bounds();
                 activities.iter().try_for_each(|activity| server.run(*activity, key.public_key()))?;
-                Ok(server.side.received)
+                Ok((server.side.received, server.side.zeros))
             });
             let mut server = self.cloud(engine, cloud_end, masks)?;
             for activity in &activities {

@@ -10,6 +10,7 @@ use crate::arith::Exponents;
 use crate::mask::{Phase, Purpose};
 use crate::mlp::twin::StepTrace;
 use crate::mlp::{FixedModel, TrainingPlan};
+use crate::protocol::config::Comparison;
 use crate::protocol::message::Operation;
 use crate::protocol::place::Place;
 use crate::protocol::randomizer::witness::Fault;
@@ -293,6 +294,23 @@ fn both_views_hold_what_the_protocol_says_and_nothing_else() {
     check_masks(&record).unwrap();
     check_randomizers(&run, &record).unwrap();
     check_cloud(&record).unwrap();
+}
+
+/// With comparisons that leak nothing, the test of the model among them: no mask comes twice, P2's bits are a fair coin's.
+#[test]
+fn comparisons_that_leak_nothing_show_fresh_masks_and_balanced_bits() {
+    let mut run = TestRun::on("xor", "2,4,2", 4, 6, 2);
+    run.config.comparison = Comparison::Dgk;
+    // Every comparison of a neuron has the same result.
+    run.features.fill(0);
+    let record = run.record();
+    check_masks(&record).unwrap();
+    check_randomizers(&run, &record).unwrap();
+    let parameters = 2 * 4 + 4 + 4 * 2 + 2;
+    assert_eq!(record.zeros.len(), (4 + 2) * 4 + 2 * parameters, "neurons of every row, twice the model");
+    let ones = record.zeros.iter().filter(|zero| **zero).count() as f64;
+    // Six standard deviations.
+    assert!((ones - 34.0).abs() < 3.0 * 68f64.sqrt(), "{ones} of 68");
 }
 
 #[test]

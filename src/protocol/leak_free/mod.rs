@@ -50,7 +50,8 @@ const LONGEST_BITS: u32 = 63;
 pub(super) fn parameters(key_bits: u32, longest_bits: u32) -> Result<Parameters, ProtocolError> {
     if longest_bits > LONGEST_BITS {
         let reason = format!(
-            "values of {longest_bits} bits are compared, --comparison dgk takes up to {LONGEST_BITS}; declare shorter bounds"
+            "values of {longest_bits} bits are compared, --comparison dgk takes up to {LONGEST_BITS}; declare shorter bounds \
+             (the test of the model compares weights with 8 bits more than their bound)"
         );
         return Err(ProtocolError::Config { reason });
     }
@@ -147,14 +148,15 @@ pub(super) fn hiding(
     rng: &mut SecureRng,
 ) -> Result<Hiding, DgkError> {
     let terms = compared.terms();
-    let orders = (0..count).flat_map(|_| permutation(terms, rng)).collect();
+    let mut orders = Zeroizing::new(Vec::with_capacity(count * terms));
+    (0..count).for_each(|_| orders.extend(permutation(terms, rng).iter()));
     Ok(Hiding { orders, blinders: key.blinders(engine, count * terms, sigma, rng)? })
 }
 
 /// See [`hiding`]; for one use.
 pub(super) struct Hiding {
     /// For each value the places of its terms.
-    orders: Vec<usize>,
+    orders: Zeroizing<Vec<usize>>,
     blinders: Blinders,
 }
 
@@ -194,7 +196,7 @@ pub(super) fn answer(
         let together = VALUES_TOGETHER.min(count - first);
         first * terms + term * together + value - first
     };
-    let order: Vec<usize> = hiding.orders.iter().enumerate().map(place).collect();
+    let order: Zeroizing<Vec<usize>> = Zeroizing::new(hiding.orders.iter().enumerate().map(place).collect());
     let all = Ciphertexts::concat(&pieces)?.gather(engine, &order);
     sealed.key().blind_many(engine, &all, hiding.blinders)
 }
@@ -263,7 +265,8 @@ fn compare_digits(
         differ.push(below[k].add(engine, &from[k + 1])?);
     }
     differ.push(below[last].clone());
-    let own = Zeroizing::new(run.digits(numbers).collect::<Vec<u8>>());
+    let mut own = Zeroizing::new(Vec::with_capacity(len));
+    own.extend(run.digits(numbers));
     let differ = Ciphertexts::choose(engine, &differ.iter().collect::<Vec<_>>(), own.clone())?;
 
     // Of below[0], ..., below[last], one, from[0], ..., from[last]: below[b + 1] or, at the lowest place, below[b]; or from[b].
@@ -300,10 +303,10 @@ fn add_above(
 
 /// A uniform order of `len` things, at most 2^-57 from uniform for the few that there are; addresses show it, to this process
 /// alone.
-fn permutation(len: usize, rng: &mut SecureRng) -> Vec<usize> {
-    let mut draws = [0u64; LONGEST_BITS as usize];
+fn permutation(len: usize, rng: &mut SecureRng) -> Zeroizing<Vec<usize>> {
+    let mut draws = Zeroizing::new([0u64; LONGEST_BITS as usize]);
     rng.fill(bytemuck::cast_slice_mut(&mut draws[..len]));
-    let mut order: Vec<usize> = (0..len).collect();
+    let mut order: Zeroizing<Vec<usize>> = Zeroizing::new((0..len).collect());
     for i in (1..len).rev() {
         order.swap(i, ((u128::from(draws[i]) * (i as u128 + 1)) >> u64::BITS) as usize);
     }

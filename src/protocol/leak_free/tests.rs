@@ -87,7 +87,7 @@ fn every_place_of_the_zero_is_as_likely() {
     let compared = Compared { bits: 10, share_bits: 58 };
     let (mut rng, values) = (SecureRng::from_os(), vec![3i64; 1000]);
     let (cloud, own) = shares(&values, compared.share_bits, &mut SeededRng::new(3, "shares"));
-    let deltas = own_bits_that_show_a_zero(compared, &cloud, &own);
+    let deltas = deltas_that_show_a_zero(compared, &cloud, &own);
     let sealed = seal(engine(2), key(), compared, &own, &mut rng).unwrap();
     let answered = answered(engine(2), compared, &sealed, &cloud, &deltas).unwrap();
     let zeros = key().is_zero_many(engine(2), &answered).unwrap();
@@ -101,10 +101,10 @@ fn every_place_of_the_zero_is_as_likely() {
 }
 
 /// The deltas for which some c is 0.
-fn own_bits_that_show_a_zero(compared: Compared, cloud: &[Integer], key: &[Integer]) -> Vec<Choice> {
+fn deltas_that_show_a_zero(compared: Compared, cloud: &[Integer], key: &[Integer]) -> Vec<Choice> {
     let low = |number: u64| number & ((1 << compared.bits) - 1);
     let pairs = cloud.iter().zip(key);
-    // c_i is 0 where a_i - b_i = 1 - 2 delta at the highest bit that differs, c_l where none differs and delta is 0.
+    // A c is 0 if a >= b and delta is 0, or a < b and delta is 1.
     pairs
         .map(|(own, other)| {
             let (a, b) = (low(compared.of_key_server(other)), low(compared.low_bits(own)));
@@ -144,5 +144,38 @@ fn every_pair_of_short_numbers_is_compared_rightly() {
         for ((beta, tau), case) in beta.iter().zip(&tau).zip(&cases) {
             assert_eq!(bool::from(*beta ^ *tau), case.1 > 0, "{case:?}");
         }
+    }
+}
+
+/// P2 could open every term: whatever is compared, what is not 0 is every unit of Z_u as often as any other.
+#[test]
+fn terms_that_are_not_zero_are_uniform_units() {
+    let compared = Compared { bits: 10, share_bits: 58 };
+    let units = u64::from(key().public_key().parameters().plaintext_modulus()) - 1;
+    for value in [0, 700, -3] {
+        let mut rng = SecureRng::from_os();
+        let values = vec![value; 1000];
+        let (cloud, own) = shares(&values, compared.share_bits, &mut SeededRng::new(5, "shares"));
+        let deltas = vec![Choice::from(0); values.len()];
+        let sealed = seal(engine(2), key(), compared, &own, &mut rng).unwrap();
+        let sent = answered(engine(2), compared, &sealed, &cloud, &deltas).unwrap();
+        let mut counts = vec![0u64; units as usize + 1];
+        key().decrypt_many(engine(2), &sent).unwrap().iter().for_each(|plaintext| counts[*plaintext as usize] += 1);
+        let expected = counts[1..].iter().sum::<u64>() as f64 / units as f64;
+        for (unit, count) in counts.iter().enumerate().skip(1) {
+            // Six standard deviations.
+            assert!((*count as f64 - expected).abs() < 6.0 * expected.sqrt(), "{value}: {count} times {unit}");
+        }
+    }
+}
+
+#[test]
+fn randomisers_of_terms_have_the_length_that_sigma_asks_for() {
+    let compared = Compared { bits: 4, share_bits: 58 };
+    let public = key().public_key();
+    for sigma in [20, 40, 64] {
+        let hiding = hiding(engine(2), public, compared, 3, sigma, &mut SecureRng::from_os()).unwrap();
+        assert_eq!(hiding.blinders.len(), 6);
+        assert_eq!(hiding.blinders.randomizer_bits(), 2 * public.parameters().order_bits() + sigma);
     }
 }

@@ -189,6 +189,7 @@ pub fn summary(data: &str, protocol: &str, scale: f64) -> Summary {
         steps: 140,
         step_ms_median: 98.0 * scale,
         step_ms_all: vec![98.0 * scale; 140],
+        step_bytes: 0,
         phase_ms: phases.iter().map(|(name, value)| ((*name).to_owned(), value * scale)).collect(),
         work_ms: ["P1", "P2"].map(|party| (party.to_owned(), work.clone().into())).into(),
         epoch_seconds: vec![1.4 * scale; 10],

@@ -17,7 +17,8 @@
 //!
 //! which a product keeps: x0 y0 / R + n < (25 / 16 + 1) n < 5 n, and -R < x0 y1 + x1 y0 - q since q < R, so that
 //! 0 <= c1 < (2 * 35 / 16 + 2 + 2^-519) n < 7 n (see [`reduce`](super::reduce)). A residue modulo a number of no
-//! special form is x0 alone, by the same formula for c0.
+//! special form is x0 alone; nobody needs its q, so that the cheaper [`reduce`](super::reduce) leaves
+//! c0 < (25 / 16 + 2 + 2^-519) n < 5 n.
 //!
 //! Each block of q takes a while to find, one multiplication after the other; so the products for c1, which do not need
 //! it, are made meanwhile.

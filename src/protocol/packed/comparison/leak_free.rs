@@ -19,8 +19,8 @@ fn compared(side: &Side, place: Place) -> Compared {
     Compared { bits: side.widths.compared_bits(place.phase), share_bits: side.widths.compared_share(place.phase) }
 }
 
-/// P2 -> P1: the bits of a, one ciphertext each.
-pub(super) fn send_bits(side: &mut Side, place: Place, share: &Share, key: &dgk::SecretKey) -> Result<(), Error> {
+/// P2 -> P1: the digits of a, bits I_ik that tell them, one ciphertext each.
+pub(super) fn send_digits(side: &mut Side, place: Place, share: &Share, key: &dgk::SecretKey) -> Result<(), Error> {
     let compared = compared(side, place);
     let Side { engine, rng, work, .. } = side;
     let sealed = work.timed(Work::Comparison, || leak_free::seal(engine, key, compared, share.values(), rng))?;

@@ -19,7 +19,7 @@ use super::side::{Comparer, Side};
 pub(super) fn send_elements(side: &mut Side, place: Place, share: &Share) -> Result<(), Error> {
     match side.comparer.clone() {
         Comparer::Blinded => blinded::send_elements(side, place, share),
-        Comparer::Key(key) => leak_free::send_bits(side, place, share, &key),
+        Comparer::Key(key) => leak_free::send_digits(side, place, share, &key),
         Comparer::Cloud(_) => unreachable!("P1 does not ask"),
     }
 }
