@@ -7,7 +7,7 @@
 //! positive control is not.
 
 use std::hint::black_box;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -42,6 +42,11 @@ fn main() -> Result<ExitCode, Error> {
     }
     let samples =
         std::env::var("SMLP_TIMING_SAMPLES").map_or(20_000, |count| count.parse().expect("a number of calls"));
+    // Made first: what minutes have measured must not be lost for want of a folder.
+    let folder = std::env::var_os("SMLP_TIMING_OUT").map(PathBuf::from);
+    if let Some(folder) = &folder {
+        std::fs::create_dir_all(folder).map_err(|source| Error::File { path: folder.clone(), source })?;
+    }
     let mut rows = Vec::new();
     for kind in kinds() {
         for constant_time in [ConstantTime::Default, ConstantTime::Strict] {
@@ -52,8 +57,8 @@ fn main() -> Result<ExitCode, Error> {
             }
         }
     }
-    if let Some(folder) = std::env::var_os("SMLP_TIMING_OUT") {
-        write_rows(&Path::new(&folder).join(TimingRow::FILE_NAME), &rows)?;
+    if let Some(folder) = &folder {
+        write_rows(&folder.join(TimingRow::FILE_NAME), &rows)?;
     }
     let as_expected = rows.iter().all(|row| row.is_flagged() == row.control);
     Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
