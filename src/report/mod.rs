@@ -1,6 +1,7 @@
 //! Tables, charts and one self-contained HTML page from the files of figures.
 
 mod axis;
+mod bar_plot;
 mod canvas;
 mod charts;
 mod collect;

@@ -1,18 +1,16 @@
 //! Bars in pairs: what one way costs beside another, group by group, a quantity a panel, panels side by side.
 
-use plotters::prelude::*;
-
 use super::axis::Axis;
-use super::canvas::{Canvas, HEAD_HEIGHT, LEGEND_WIDTH, Swatch, TextLook, WIDTH, drawing, font, legend_height, render};
+use super::bar_plot::{BARS_LEFT, BarPlot};
+use super::canvas::{Canvas, HEAD_HEIGHT, LEGEND_WIDTH, Swatch, TextLook, WIDTH, legend_height, render};
 use super::error::ReportError;
-use super::style::{GRID, INK, MUTED_INK, colour};
+use super::style::{MUTED_INK, colour};
 use crate::measure::units::three_digits;
 
 const BAR_HEIGHT: i32 = 17;
 const GROUP_DISTANCE: i32 = 74;
 /// From the top of the plot to the first pair, with room for its name.
 const FIRST_PAIR: i32 = 32;
-const LEFT: i32 = 22;
 const VALUE_SIZE: f64 = 11.0;
 /// The axis is as many times as long as the longest bar, so that values fit behind the bars.
 const ROOM_FOR_VALUES: f64 = 1.5;
@@ -56,7 +54,7 @@ impl PairChart {
                 panel.draw(canvas, (left, left + panel_width), height)?;
             }
             for (name, row) in self.groups.iter().zip(0..) {
-                canvas.text((LEFT + 4, top(row) - 12), name, TextLook::LABEL.colour(MUTED_INK))?;
+                canvas.text((BARS_LEFT + 4, top(row) - 12), name, TextLook::LABEL.colour(MUTED_INK))?;
             }
             canvas.legend(&legend)
         })
@@ -69,43 +67,29 @@ fn top(row: i32) -> i32 {
 }
 
 impl PairPanel {
-    fn draw(&self, canvas: &Canvas<'_>, (left, right): (i32, i32), height: i32) -> Result<(), ReportError> {
+    fn draw(&self, canvas: &Canvas<'_>, edges: (i32, i32), height: i32) -> Result<(), ReportError> {
         let all: Vec<f64> = self.values.iter().flatten().flatten().map(|value| value * ROOM_FOR_VALUES).collect();
         let x = Axis::linear_from_zero(&all, self.format_tick);
-        // The bars have their places in pixels; the plot's own y axis only closes the frame.
-        let y = Axis::names(&[String::new()]);
-        let area = canvas.part((left, HEAD_HEIGHT), (right, height));
-        let mut chart = ChartBuilder::on(&area)
-            .margin_top(4)
-            .margin_right(34)
-            .margin_left(LEFT)
-            .margin_bottom(6)
-            .x_label_area_size(48)
-            .build_cartesian_2d(x.clone(), y)
-            .map_err(drawing)?;
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .disable_y_axis()
-            .bold_line_style(GRID)
-            .light_line_style(TRANSPARENT)
-            .axis_style(INK)
-            .label_style(font(12.0))
-            .axis_desc_style(font(13.0))
-            .x_desc(&self.x_label)
-            .draw()
-            .map_err(drawing)?;
-        let pixel = |value: f64| chart.backend_coord(&(value, 0.0)).0;
-        for (pair, row) in self.values.iter().zip(0..) {
-            for (index, value) in pair.iter().enumerate() {
-                let Some(value) = value.filter(|value| x.holds(*value)) else { continue };
-                let top = top(row) + index as i32 * (BAR_HEIGHT + 2);
-                canvas.rectangle([(pixel(0.0), top), (pixel(value), top + BAR_HEIGHT)], colour(index))?;
-                let text = self.text(pair, index, value);
-                canvas.text((pixel(value) + 5, top + BAR_HEIGHT / 2), &text, TextLook::LABEL.size(VALUE_SIZE))?;
+        let plot = BarPlot { x: x.clone(), x_label: &self.x_label, edges, margin_right: 34, height };
+        plot.draw(canvas, |pixel| {
+            for (pair, row) in self.values.iter().zip(0..) {
+                for (index, value) in pair.iter().enumerate() {
+                    let Some(value) = value.filter(|value| x.holds(*value)) else { continue };
+                    let top = top(row) + index as i32 * (BAR_HEIGHT + 2);
+                    canvas.rectangle(
+                        [(pixel(0.0, 0.0).0, top), (pixel(value, 0.0).0, top + BAR_HEIGHT)],
+                        colour(index),
+                    )?;
+                    let text = self.text(pair, index, value);
+                    canvas.text(
+                        (pixel(value, 0.0).0 + 5, top + BAR_HEIGHT / 2),
+                        &text,
+                        TextLook::LABEL.size(VALUE_SIZE),
+                    )?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// The value, the second of a pair with its ratio to the first.

@@ -1,16 +1,13 @@
 //! Horizontal bars made of parts: where the time of a step goes.
 
 use super::axis::Axis;
-use super::canvas::{
-    Canvas, HEAD_HEIGHT, LEGEND_WIDTH, Swatch, TextLook, WIDTH, drawing, font, legend_height, render, text_width,
-};
+use super::bar_plot::BarPlot;
+use super::canvas::{Canvas, HEAD_HEIGHT, LEGEND_WIDTH, Swatch, TextLook, WIDTH, legend_height, render, text_width};
 use super::error::ReportError;
-use super::style::{GRID, INK, MUTED_INK, colour, ink_on};
-use plotters::prelude::*;
+use super::style::{MUTED_INK, colour, ink_on};
 
 const BAR_HEIGHT: i32 = 34;
 const BAR_DISTANCE: i32 = 78;
-const LEFT: i32 = 22;
 
 /// Bars that consist of the same parts.
 pub struct StackChart {
@@ -52,34 +49,15 @@ impl StackChart {
     fn draw_plot(&self, canvas: &Canvas<'_>, height: i32) -> Result<(), ReportError> {
         let totals: Vec<f64> = self.bars.iter().map(|bar| bar.values.iter().sum()).collect();
         let x = Axis::linear_from_zero(&totals, self.format);
-        // The bars have their places in pixels; the plot's own y axis only closes the frame.
-        let y = Axis::names(&[String::new()]);
-        let area = canvas.part((0, HEAD_HEIGHT), (WIDTH - LEGEND_WIDTH, height));
-        let mut chart = ChartBuilder::on(&area)
-            .margin_top(4)
-            .margin_right(30)
-            .margin_left(LEFT)
-            .margin_bottom(6)
-            .x_label_area_size(48)
-            .build_cartesian_2d(x, y)
-            .map_err(drawing)?;
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .disable_y_axis()
-            .bold_line_style(GRID)
-            .light_line_style(TRANSPARENT)
-            .axis_style(INK)
-            .label_style(font(12.0))
-            .axis_desc_style(font(13.0))
-            .x_desc(&self.x_label)
-            .draw()
-            .map_err(drawing)?;
-        for (bar, row) in self.bars.iter().zip(0..) {
-            let top = HEAD_HEIGHT + 34 + row * BAR_DISTANCE;
-            bar.draw(canvas, top, |value| chart.backend_coord(&(value, 0.0)).0)?;
-        }
-        Ok(())
+        let edges = (0, WIDTH - LEGEND_WIDTH);
+        let plot = BarPlot { x, x_label: &self.x_label, edges, margin_right: 30, height };
+        plot.draw(canvas, |pixel| {
+            for (bar, row) in self.bars.iter().zip(0..) {
+                let top = HEAD_HEIGHT + 34 + row * BAR_DISTANCE;
+                bar.draw(canvas, top, |value| pixel(value, 0.0).0)?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -6,11 +6,10 @@ use crate::error::Error;
 use crate::mask::Phase;
 use crate::protocol::handshake::Role;
 use crate::protocol::model_test::{judge, moved, no_key, open, parts};
-use crate::protocol::place::Place;
+use crate::protocol::place::{Place, place};
 
 use super::leak_free::{answer_shared, ask_shared, recv_shares, share};
 use super::{CloudServer, KeyServer};
-use crate::protocol::place::place;
 
 impl CloudServer {
     /// Tests with P2 that every weight and bias is within its bound after `step`, the last one that was trained; for jobs

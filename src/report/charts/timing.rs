@@ -1,14 +1,15 @@
 //! Does the time of an operation depend on its secrets?
 
-use plotters::prelude::*;
+use plotters::prelude::RGBColor;
 
 use super::Chart;
 use crate::measure::rows::TimingRow;
 use crate::measure::units::three_digits;
 use crate::report::axis::Axis;
-use crate::report::canvas::{Canvas, HEAD_HEIGHT, LEGEND_WIDTH, Swatch, TextLook, WIDTH, drawing, font, render};
+use crate::report::bar_plot::BarPlot;
+use crate::report::canvas::{Canvas, HEAD_HEIGHT, LEGEND_WIDTH, Swatch, TextLook, WIDTH, render};
 use crate::report::error::ReportError;
-use crate::report::style::{GRID, INK, Look, Marker, colour};
+use crate::report::style::{INK, Look, Marker, colour};
 
 const BAR_HEIGHT: i32 = 18;
 const BAR_DISTANCE: i32 = 44;
@@ -43,41 +44,20 @@ pub fn draw(rows: &[TimingRow], suffix: &str) -> Result<Vec<Chart>, ReportError>
 
 fn draw_bars(canvas: &Canvas<'_>, rows: &[TimingRow], height: i32) -> Result<(), ReportError> {
     let x = Axis::linear_from_zero(&[LONGEST_BAR], three_digits);
-    // The bars have their places in pixels; the plot's own y axis only closes the frame.
-    let y = Axis::names(&[String::new()]);
-    let area = canvas.part((0, HEAD_HEIGHT), (WIDTH - LEGEND_WIDTH, height));
-    let mut chart = ChartBuilder::on(&area)
-        .margin_top(4)
-        .margin_right(60)
-        .margin_left(22)
-        .margin_bottom(6)
-        .x_label_area_size(48)
-        .build_cartesian_2d(x, y)
-        .map_err(drawing)?;
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .disable_y_axis()
-        .bold_line_style(GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(INK)
-        .label_style(font(12.0))
-        .axis_desc_style(font(13.0))
-        .x_desc("|t|")
-        .draw()
-        .map_err(drawing)?;
-    let pixel = |x: f64, y: f64| chart.backend_coord(&(x, y));
-    for (row, place) in rows.iter().zip(0..) {
-        let top = HEAD_HEIGHT + 28 + place * BAR_DISTANCE;
-        let magnitude = row.t.abs();
-        let (left, right) = (pixel(0.0, 0.0).0, pixel(magnitude.min(LONGEST_BAR), 0.0).0);
-        let name = format!("{}, {}, {}, {} bits", row.operation, row.engine, row.constant_time, row.key_bits);
-        canvas.text((left + 4, top - 11), &name, TextLook::LABEL.size(11.5))?;
-        canvas.rectangle([(left, top), (right, top + BAR_HEIGHT)], fill(row.is_flagged(), row.control))?;
-        canvas.text((right + 6, top + BAR_HEIGHT / 2), &three_digits(magnitude), TextLook::LABEL.size(11.0))?;
-    }
-    let ends = [-0.5, 0.5].map(|y| pixel(TimingRow::THRESHOLD, y));
-    canvas.line(ends.to_vec(), limit())
+    let plot = BarPlot { x, x_label: "|t|", edges: (0, WIDTH - LEGEND_WIDTH), margin_right: 60, height };
+    plot.draw(canvas, |pixel| {
+        for (row, place) in rows.iter().zip(0..) {
+            let top = HEAD_HEIGHT + 28 + place * BAR_DISTANCE;
+            let magnitude = row.t.abs();
+            let (left, right) = (pixel(0.0, 0.0).0, pixel(magnitude.min(LONGEST_BAR), 0.0).0);
+            let name = format!("{}, {}, {}, {} bits", row.operation, row.engine, row.constant_time, row.key_bits);
+            canvas.text((left + 4, top - 11), &name, TextLook::LABEL.size(11.5))?;
+            canvas.rectangle([(left, top), (right, top + BAR_HEIGHT)], fill(row.is_flagged(), row.control))?;
+            canvas.text((right + 6, top + BAR_HEIGHT / 2), &three_digits(magnitude), TextLook::LABEL.size(11.0))?;
+        }
+        let ends = [-0.5, 0.5].map(|y| pixel(TimingRow::THRESHOLD, y));
+        canvas.line(ends.to_vec(), limit())
+    })
 }
 
 fn fill(flagged: bool, control: bool) -> RGBColor {
