@@ -1,18 +1,22 @@
-//! What the comparison's cryptosystem costs, by criterion: an encryption of a bit by the owner, a re-randomisation with and
-//! without the secret multiple before it, a test for zero, on one thread of each engine.
+//! What the comparison's cryptosystem costs, by criterion, a ciphertext: an encryption of bits by the owner, a
+//! re-randomisation, a linear combination of what eight comparisons send, a test for zero of all slots, on one thread of each
+//! engine.
 
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use smlp::arith::{Engine, EngineError, EngineKind, EngineOptions};
-use smlp::dgk::{Parameters, SecretKey};
+use smlp::arith::{Engine, EngineError, EngineKind, EngineOptions, Exponents};
+use smlp::dgk::{Ciphertexts, Parameters, SLOTS, SecretKey};
 use smlp::rng::SecureRng;
+use subtle::Choice;
 use zeroize::Zeroizing;
 
 const KEY_BITS: u32 = 2048;
-const COMPARED_BITS: u32 = 17;
+/// What comparisons of 17 bits have: digits, and bits that tell them.
+const DIGITS: usize = 8;
+const INDICATORS: usize = 28;
 const SIGMA: u32 = 40;
-const BATCH: usize = 512;
+const BATCH: usize = 64 * DIGITS;
 
 /// The engine that SMLP_ENGINE names, else all that run here.
 fn engines() -> Vec<Engine> {
@@ -34,30 +38,41 @@ fn engines() -> Vec<Engine> {
 fn comparison(criterion: &mut Criterion) {
     for engine in engines() {
         let mut rng = SecureRng::from_os();
-        let parameters = Parameters::new(KEY_BITS, COMPARED_BITS).expect("the lengths are offered");
+        let parameters = Parameters::new(KEY_BITS, DIGITS as u32).expect("the lengths are offered");
         let key = SecretKey::generate(&engine, parameters, &mut rng).expect("a key is made");
         let public = key.public_key();
-        let bits: Vec<u8> = (0..BATCH).map(|index| (index % 3 == 0) as u8).collect();
+        let bits: Vec<u8> = (0..BATCH).map(|index| (index % 251) as u8).collect();
         let secret_bits = || Zeroizing::new(bits.clone());
         let sealed = key.encrypt_bits_many(&engine, secret_bits(), &mut rng).expect("bits are plaintexts");
         public.prepare(&engine, SIGMA).expect("tables are built");
         let zeros = key.is_zero_many(&engine, &sealed).expect("ciphertexts are under this key");
-        assert!(zeros.into_iter().zip(&bits).all(|(zero, bit)| bool::from(zero) != (*bit == 1)), "results are right");
+        let is_right = |(zeros, bits): (&[Choice; SLOTS], &u8)| {
+            (0..SLOTS).all(|slot| bool::from(zeros[slot]) == (bits >> slot & 1 == 0))
+        };
+        assert!(zeros.iter().zip(&bits).all(is_right), "results are right");
 
         let mut group = criterion.benchmark_group("comparison");
         group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(BATCH as u64));
         let name = |operation: &str| BenchmarkId::new(format!("{operation}, {}", engine.kind()), KEY_BITS);
-        group.bench_function(name("encrypt_bit"), |bencher| {
+        group.bench_function(name("encrypt_bits"), |bencher| {
             bencher.iter(|| key.encrypt_bits_many(&engine, secret_bits(), &mut rng).expect("what ran once runs again"));
         });
         let mut rng = SecureRng::from_os();
         group.bench_function(name("rerandomize"), |bencher| {
             bencher.iter(|| public.rerandomize_many(&engine, &sealed, SIGMA, &mut rng).expect("the key is the same"));
         });
-        group.bench_function(name("blind"), |bencher| {
+        let groups = BATCH / DIGITS;
+        let indices: Vec<usize> = (0..groups * INDICATORS).map(|index| index % BATCH).collect();
+        let indicators = Ciphertexts::admit(&engine, public, &engine.store(&sealed.batch().gather(&indices)));
+        let indicators = indicators.expect("they are ciphertexts");
+        group.bench_function(name("combine"), |bencher| {
             bencher.iter(|| {
-                let blinders = public.blinders(&engine, BATCH, SIGMA, &mut rng).expect("what ran once runs again");
-                public.blind_many(&engine, &sealed, blinders).expect("the key is the same")
+                let bits = public.parameters().plaintext_bits() - 1;
+                let [factors, constants] =
+                    [BATCH * INDICATORS, BATCH].map(|count| Exponents::fresh(count, bits, &mut rng));
+                let randomizers =
+                    public.randomizers(&engine, BATCH, SIGMA, &mut rng).expect("what ran once runs again");
+                indicators.combine(&engine, (&factors, &constants), groups, randomizers).expect("the lengths fit")
             });
         });
         group.bench_function(name("is_zero"), |bencher| {

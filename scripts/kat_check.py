@@ -264,36 +264,42 @@ def failed_fields(vector):
 
 
 def failed_dgk_fields(vector):
-    """The same for the cryptosystem of Damgard, Geisler and Kroigaard: c = g^m h^r mod n, m in Z_u."""
-    v = {name: int(value, 16) for name, value in vector.items() if isinstance(value, str) and name not in ("name", "kind")}
+    """The same for the cryptosystem of Damgard, Geisler and Kroigaard: c = g^m h^r mod n, m in Z_u, u a product of primes."""
+    lists = ("moduli", "plaintexts", "ciphertexts", "factors")
+    v = {name: int(value, 16) for name, value in vector.items()
+         if isinstance(value, str) and name not in ("name", "kind", *lists)}
+    v |= {name: [int(value, 16) for value in vector[name].split()] for name in lists if name in vector}
     n, p, q, u, g, h = (v[name] for name in ("n", "p", "q", "u", "g", "h"))
+    moduli = v["moduli"]
     step = pow(g, v["v_p"], p)
-    decrypt = lambda c: discrete_logarithm(step, pow(c, v["v_p"], p), p, u)
+    # A plaintext modulo each prime of u; None for what is not in the group of g and h.
+    decrypt = lambda c: [discrete_logarithm(pow(step, u // prime, p), pow(c, v["v_p"] * u // prime, p), p, prime)
+                         for prime in moduli]
+    residues = lambda m: [m % prime for prime in moduli]
+    zeros = lambda m: sum(1 << slot for slot, prime in enumerate(moduli) if m % prime == 0)
     order = lambda base, prime, primes: [pow(base, math.prod(primes), prime) == 1,
                                          *(pow(base, math.prod(primes) // divisor, prime) != 1 for divisor in primes)]
     computed = {"n": (p * q, n), "n_bits": (n.bit_length(), vector["n_bits"]),
-                "gcd(p - 1, q - 1)": (math.gcd(p - 1, q - 1), 2 * u), "u": (is_prime(u), True)}
+                "gcd(p - 1, q - 1)": (math.gcd(p - 1, q - 1), 2 * u), "u": (math.prod(moduli), u),
+                "moduli": ((all(map(is_prime, moduli)), len(set(moduli))), (True, 8))}
     for name, prime in (("p", p), ("q", q)):
         v_prime = v[f"v_{name}"]
         computed[f"v_{name}"] = (((prime - 1) % (2 * u * v_prime), v_prime.bit_length()), (0, v["t"]))
         computed[f"primality of {name}"] = ((is_prime(prime), is_prime(v_prime)), (True, True))
-        computed[f"orders modulo {name}"] = (all(order(g, prime, [u, v_prime]) + order(h, prime, [v_prime])), True)
+        computed[f"orders modulo {name}"] = (all(order(g, prime, [*moduli, v_prime]) + order(h, prime, [v_prime])), True)
     if "c" in v:
         computed["c"] = (pow(g, v["m"], n) * pow(h, v["r"], n) % n, v["c"])
-        computed["m"] = (decrypt(v["c"]), v["m"])
-        computed["zero"] = (int(v["m"] == 0), v["zero"])
-    if "c1" in v:
-        a, b, m1, m2 = v["c1"], v["c2"], v["m1"], v["m2"]
-        computed["m1, m2"] = ((decrypt(a), decrypt(b)), (m1, m2))
-        results = {"product": (a * b % n, m1 + m2), "inverse": (pow(a, -1, n), -m1),
-                   "multiple": (pow(a, v["unit"], n), v["unit"] * m1), "blinded": (v["blinded"], m1)}
-        for name, (number, plaintext) in results.items():
-            computed[name] = (number, v[name])
-            computed[f"{name}_zero"] = (int(plaintext % u == 0), v[f"{name}_zero"])
-            opened = decrypt(v[name])
-            # What blinding makes of a plaintext other than 0 is secret; but it has one.
-            computed[f"plaintext of {name}"] = (opened is not None and (name == "blinded" or opened == plaintext % u), True)
-            computed[f"zero test of {name}"] = (int(pow(v[name], v["v_p"], p) == 1), v[f"{name}_zero"])
+        computed["m"] = (decrypt(v["c"]), residues(v["m"]))
+        computed["zeros"] = (zeros(v["m"]), v["zeros"])
+    if "combined" in v:
+        computed["plaintexts"] = ([decrypt(c) for c in v["ciphertexts"]], [residues(m) for m in v["plaintexts"]])
+        m = v["constant"] + sum(factor * plaintext for factor, plaintext in zip(v["factors"], v["plaintexts"], strict=True))
+        computed["combined"] = (decrypt(v["combined"]), residues(m))
+        computed["combined_zeros"] = (zeros(m), v["combined_zeros"])
+        # What the randomiser of the combination was is secret, but it is a power of h.
+        bare = math.prod(pow(c, factor, n) for c, factor in zip(v["ciphertexts"], v["factors"], strict=True)) * pow(g, v["constant"], n)
+        randomizer = v["combined"] * pow(bare, -1, n) % n
+        computed["randomiser"] = ((pow(randomizer, v["v_p"], p), pow(randomizer, v["v_q"], q), randomizer != 1), (1, 1, True))
     return [name for name, (found, wanted) in computed.items() if found != wanted]
 
 

@@ -62,6 +62,17 @@ impl Exponents {
         Self::secret(&values, bits, TimingClass::FixedSequence)
     }
 
+    /// [`Exponents::single_use`] of one limb each.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn single_use_words(mut values: Zeroizing<Vec<u64>>, bits: u32) -> Exponents {
+        let excess = values.iter().fold(0, |excess, value| excess | value.checked_shr(bits).unwrap_or(0));
+        assert!(excess == 0 && bits <= u64::BITS, "an exponent is longer than its declared {bits} bits");
+        let len = values.len();
+        Self::new(std::mem::take(&mut *values), len, bits, TimingClass::FixedSequence)
+    }
+
     /// `count` fresh secret exponents that are used once, at most 2^-64 from uniform below `order`, which outlives them:
     /// reduced and not drawn again, whose number of draws would tell the order. Timing class: `constant` in the order.
     ///

@@ -33,8 +33,8 @@ const LENGTH_STEP_BITS: u32 = 256;
 pub(crate) struct PowerTable {
     modulus: Modulus,
     base: SecretInteger,
-    /// The length of exponents of a single digit.
-    digit_bits: Option<u32>,
+    /// The length of exponents and of digits, where they do not depend on what is asked.
+    lengths: Option<(u32, u32)>,
     built: Mutex<Vec<Built>>,
 }
 
@@ -48,12 +48,12 @@ struct Built {
 impl PowerTable {
     /// Nothing is computed yet.
     pub fn new(modulus: &Modulus, base: SecretInteger) -> Self {
-        PowerTable { modulus: modulus.clone(), base, digit_bits: None, built: Mutex::new(Vec::new()) }
+        PowerTable { modulus: modulus.clone(), base, lengths: None, built: Mutex::new(Vec::new()) }
     }
 
-    /// A table for exponents of at most `bits` bits, one row for each of them.
-    pub fn of_one_digit(modulus: &Modulus, base: SecretInteger, bits: u32) -> Self {
-        PowerTable { digit_bits: Some(bits), ..PowerTable::new(modulus, base) }
+    /// A table for exponents of at most `bits` bits, in digits of `window_bits` bits.
+    pub fn short(modulus: &Modulus, base: SecretInteger, bits: u32, window_bits: u32) -> Self {
+        PowerTable { lengths: Some((bits, window_bits)), ..PowerTable::new(modulus, base) }
     }
 
     /// Builds the table for exponents of up to `bits` bits now, not when the first one comes.
@@ -74,13 +74,10 @@ impl PowerTable {
         if let Some(built) = self.lock().iter().find(|built| serves(built) && built.table.max_bits() >= bits) {
             return Ok(built.table.clone());
         }
-        let (max_bits, window_bits) = self.digit_bits.map_or_else(
-            || {
-                let max_bits = bits.next_multiple_of(LENGTH_STEP_BITS);
-                (max_bits, window_bits(engine.kind(), engine.constant_time(), &self.modulus, max_bits))
-            },
-            |digit_bits| (digit_bits, digit_bits),
-        );
+        let (max_bits, window_bits) = self.lengths.unwrap_or_else(|| {
+            let max_bits = bits.next_multiple_of(LENGTH_STEP_BITS);
+            (max_bits, window_bits(engine.kind(), engine.constant_time(), &self.modulus, max_bits))
+        });
         let table = engine.fixed_base(&self.modulus, &self.base, max_bits, window_bits)?;
         let mut tables = self.lock();
         tables.retain(|built| !serves(built) || built.table.max_bits() > max_bits);

@@ -14,7 +14,8 @@ use rug::integer::Order;
 
 use super::error::DgkError;
 use super::keygen::{is_of_order_u_v, plaintext_modulus, shares_only};
-use super::parameters::{self, KEY_BITS, MAX_COMPARED_BITS, Parameters};
+use super::parameters::{self, KEY_BITS, Parameters};
+use super::slots::MAX_SLOT_BOUND;
 use crate::arith::constant;
 use crate::arith::foreign::{ModulusFlaw, UnitFlaw, modulus_flaw};
 use crate::arith::prime::is_probably_prime;
@@ -30,8 +31,8 @@ const SMALL_ORDER_BOUND: u32 = 256;
 pub enum AdmissionRule {
     /// D1: n has one of the lengths of [`KEY_BITS`].
     KeyLength,
-    /// D2: u is a prime, neither below that for values of one bit nor above that for [`MAX_COMPARED_BITS`].
-    PlaintextModulus,
+    /// D2: the largest number of a slot is from 1 to [`MAX_SLOT_BOUND`].
+    SlotBound,
     /// D3: t is that of the key's length.
     OrderLength,
     /// D4: n is odd.
@@ -71,7 +72,7 @@ impl AdmissionRule {
     /// Every rule, in the order in which they are checked.
     pub const ALL: [AdmissionRule; 18] = [
         AdmissionRule::KeyLength,
-        AdmissionRule::PlaintextModulus,
+        AdmissionRule::SlotBound,
         AdmissionRule::OrderLength,
         AdmissionRule::ModulusOdd,
         AdmissionRule::ModulusComposite,
@@ -103,7 +104,7 @@ impl AdmissionRule {
     fn number_and_name(self) -> (&'static str, &'static str) {
         match self {
             AdmissionRule::KeyLength => ("D1", "key-length"),
-            AdmissionRule::PlaintextModulus => ("D2", "plaintext-modulus"),
+            AdmissionRule::SlotBound => ("D2", "slot-bound"),
             AdmissionRule::OrderLength => ("D3", "order-length"),
             AdmissionRule::ModulusOdd => ("D4", "modulus-odd"),
             AdmissionRule::ModulusComposite => ("D5", "modulus-composite"),
@@ -136,17 +137,16 @@ impl fmt::Display for AdmissionRule {
 }
 
 /// Rules D1 to D3, for lengths that are read before the numbers are.
-pub(super) fn parameters(key_bits: u32, order_bits: u32, plaintext_modulus: u32) -> Result<Parameters, DgkError> {
+pub(super) fn parameters(key_bits: u32, order_bits: u32, slot_bound: u32) -> Result<Parameters, DgkError> {
     let due = parameters::order_bits(key_bits);
     AdmissionRule::KeyLength
         .require(due.is_some(), || format!("n has {key_bits} bits, one of {KEY_BITS:?} is needed"))?;
-    let [least, most] = [1, MAX_COMPARED_BITS].map(parameters::plaintext_modulus);
-    let serves = (least..=most).contains(&plaintext_modulus) && parameters::is_prime(plaintext_modulus);
-    AdmissionRule::PlaintextModulus
-        .require(serves, || format!("u is {plaintext_modulus}, a prime from {least} to {most} is needed"))?;
+    AdmissionRule::SlotBound.require((1..=MAX_SLOT_BOUND).contains(&slot_bound), || {
+        format!("slots are for numbers up to {slot_bound}, one from 1 to {MAX_SLOT_BOUND} is needed")
+    })?;
     AdmissionRule::OrderLength
         .require(due == Some(order_bits), || format!("t is {order_bits}, which is not that of {key_bits} bits"))?;
-    Ok(Parameters { key_bits, order_bits, plaintext_modulus })
+    Parameters::new(key_bits, slot_bound)
 }
 
 /// Rules D1 and D4 to D11 for a public key (n, g, h) of admitted parameters.
@@ -216,7 +216,7 @@ pub(super) fn secrets(
     let divides = |prime: &SecretLimbs, order: &SecretLimbs| {
         constant::is_zero(&constant::rem(&constant::sub_small(prime, 1), order))
     };
-    let shape = divides(p, v_p) & divides(q, v_q) & shares_only(p, q, parameters.plaintext_modulus);
+    let shape = divides(p, v_p) & divides(q, v_q) & shares_only(p, q, parameters.plaintext_modulus());
     AdmissionRule::OrdersMatch
         .require(shape.into(), || "p - 1 and q - 1 do not have the factors they should".into())?;
 
@@ -227,7 +227,7 @@ pub(super) fn secrets(
         let power = |base: &SecretLimbs| constant::pow_mod(base, order, parameters.order_bits, prime);
         let whole = constant::pow_mod(&power(&g), &u, parameters.plaintext_bits(), prime);
         let fits = constant::is_one(&whole)
-            & is_of_order_u_v(&g, prime, &u, order, parameters)
+            & is_of_order_u_v(&g, prime, order, parameters)
             & constant::is_one(&power(&h))
             & !constant::is_one(&h);
         AdmissionRule::BasesMatch.require(fits.into(), || "g or h does not have the order it should".into())?;

@@ -46,11 +46,6 @@ impl Ciphertexts {
         &self.batch
     }
 
-    /// The ciphertexts at `indices`, which are public and may repeat.
-    pub fn gather(&self, engine: &Engine, indices: &[usize]) -> Ciphertexts {
-        Ciphertexts::from_batch(&self.key, engine.gather(&self.batch, indices))
-    }
-
     /// Consecutive ciphertexts.
     pub fn slice(&self, range: Range<usize>) -> Ciphertexts {
         Ciphertexts::from_batch(&self.key, self.batch.slice(range))

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::admit::AdmissionRule;
-use super::parameters::{KEY_BITS, MAX_COMPARED_BITS};
+use super::parameters::KEY_BITS;
+use super::slots::MAX_SLOT_BOUND;
 use crate::arith::EngineError;
 use crate::codec::CodecError;
 use crate::paillier::KeyId;
@@ -34,11 +35,11 @@ pub enum DgkError {
         /// What was asked.
         key_bits: u32,
     },
-    /// No plaintexts are offered that compare values of this length.
-    #[error("values of {compared_bits} bits cannot be compared: choose 1 to {MAX_COMPARED_BITS}")]
-    ComparedBits {
+    /// No plaintexts are offered whose slots hold such numbers.
+    #[error("slots for numbers up to {slot_bound} are not offered: choose 1 to {MAX_SLOT_BOUND}")]
+    SlotBound {
         /// What was asked.
-        compared_bits: u32,
+        slot_bound: u32,
     },
     /// A plaintext is not below u.
     #[error("plaintext {index} is not below {plaintext_modulus}")]
@@ -46,7 +47,7 @@ pub enum DgkError {
         /// Which one, counted from 0.
         index: usize,
         /// u.
-        plaintext_modulus: u32,
+        plaintext_modulus: u64,
     },
     /// A residue is no g^m h^r, so that nothing can be said about its plaintext.
     #[error("ciphertext {index} has no plaintext: it is not in the group that g and h generate")]
@@ -78,7 +79,7 @@ impl DgkError {
     /// (see [`crate::error::Error::exit_code`]).
     pub fn exit_code(&self) -> u8 {
         match self {
-            DgkError::KeyLength { .. } | DgkError::ComparedBits { .. } => 2,
+            DgkError::KeyLength { .. } | DgkError::SlotBound { .. } => 2,
             DgkError::Refused { .. }
             | DgkError::WrongKey { .. }
             | DgkError::PlaintextRange { .. }

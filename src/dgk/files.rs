@@ -1,8 +1,9 @@
-//! Keys as containers (`container.rs` has the frame). Payloads, numbers little-endian, L = key_bits:
+//! Keys as containers (`container.rs` has the frame). Payloads, numbers little-endian, L = key_bits, s the largest number of
+//! a slot, which says u:
 //!
 //! ```text
-//! public key    L u32 | u u32 | t u32 | n, g, h, L / 8 bytes each
-//! private key   L u32 | u u32 | t u32 | p, q, L / 16 bytes each | v_p, v_q, t / 8 bytes each | g, h, L / 8 bytes each
+//! public key    L u32 | s u32 | t u32 | n, g, h, L / 8 bytes each
+//! private key   L u32 | s u32 | t u32 | p, q, L / 16 bytes each | v_p, v_q, t / 8 bytes each | g, h, L / 8 bytes each
 //! ```
 //!
 //! Whatever is read is admitted by the numbered rules before any arithmetic with it.
@@ -132,12 +133,12 @@ impl SecretKey {
 }
 
 fn write_parameters(writer: &mut Writer, parameters: Parameters) {
-    writer.u32(parameters.key_bits).u32(parameters.plaintext_modulus).u32(parameters.order_bits);
+    writer.u32(parameters.key_bits).u32(parameters.slots.bound()).u32(parameters.order_bits);
 }
 
 fn read_parameters(reader: &mut Reader<'_>) -> Result<Parameters, DgkError> {
-    let (key_bits, plaintext_modulus) = (reader.u32("key bits")?, reader.u32("u")?);
-    admit::parameters(key_bits, reader.u32("t")?, plaintext_modulus)
+    let (key_bits, slot_bound) = (reader.u32("key bits")?, reader.u32("the bound of slots")?);
+    admit::parameters(key_bits, reader.u32("t")?, slot_bound)
 }
 
 /// The public half of a file, admitted, under the name that the file says.

@@ -1,8 +1,8 @@
 //! Key generation.
 //!
-//! Primes p = q = 3 mod 4 of equal length and far apart, p - 1 = 2 u v_p p' and q - 1 = 2 u v_q q' for primes v_p != v_q of
-//! t bits and p', q' without a prime factor below 2^11, gcd(p - 1, q - 1) = 2 u; bases g and h with exactly the orders that
-//! they shall have.
+//! Primes p = q = 3 mod 4 of equal length and far apart, p - 1 = 2 u v_p p' and q - 1 = 2 u v_q q' for the product u of the
+//! slots' primes, primes v_p != v_q of t bits and p', q' without a prime factor below 2^11, gcd(p - 1, q - 1) = 2 u; bases g
+//! and h with exactly the orders that they shall have.
 //!
 //! Timing class: `constant` for what is kept; drafts that are rejected show by the time how many there were.
 
@@ -11,6 +11,7 @@ use rug::integer::Order;
 use subtle::Choice;
 
 use super::parameters::Parameters;
+use super::slots::SLOTS;
 use crate::arith::prime::{are_apart, random_prime, random_prime_with_factor};
 use crate::arith::{Engine, constant};
 use crate::rng::SecureRng;
@@ -60,15 +61,15 @@ fn draw_primes(
             || random_prime_with_factor(bits, &factor(v_p), rng),
             || random_prime_with_factor(bits, &factor(v_q), second),
         );
-        if bool::from(are_apart(&p, &q, bits) & shares_only(&p, &q, parameters.plaintext_modulus)) {
+        if bool::from(are_apart(&p, &q, bits) & shares_only(&p, &q, parameters.plaintext_modulus())) {
             return (p, q);
         }
     }
 }
 
 /// gcd(p - 1, q - 1) = 2 u, where 2 u divides both and leaves odd numbers: these are coprime.
-pub(super) fn shares_only(p: &SecretLimbs, q: &SecretLimbs, plaintext_modulus: u32) -> Choice {
-    let divisor = SecretLimbs::new(vec![2 * u64::from(plaintext_modulus)]);
+pub(super) fn shares_only(p: &SecretLimbs, q: &SecretLimbs, plaintext_modulus: u64) -> Choice {
+    let divisor = SecretLimbs::new(vec![2 * plaintext_modulus]);
     let cofactor = |prime: &SecretLimbs| constant::div_rem(&constant::sub_small(prime, 1), &divisor);
     let ((left, left_rest), (right, right_rest)) = (cofactor(p), cofactor(q));
     // Where 2 u does not divide q - 1 the quotient may be even, and is none of a key.
@@ -98,7 +99,7 @@ impl<'a> Group<'a> {
     /// x^(4 p' q') for a random x whose power has the orders u v_p and u v_q.
     fn draw_g(&self, rng: &mut SecureRng) -> Integer {
         let u = plaintext_modulus(self.parameters);
-        self.draw_power(&u, rng, |residue, prime, order| is_of_order_u_v(residue, prime, &u, order, self.parameters))
+        self.draw_power(&u, rng, |residue, prime, order| is_of_order_u_v(residue, prime, order, self.parameters))
     }
 
     /// x^(4 u^2 p' q') for a random x whose power has the orders v_p and v_q.
@@ -132,22 +133,27 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Whether a residue has the order u v for primes u and v, if its u v-th power is one.
+/// Whether a residue has the order u v for a prime v, if its u v-th power is one: its u-th power is not one, nor is that by
+/// v and all primes of u but one.
 pub(super) fn is_of_order_u_v(
     residue: &SecretLimbs,
     prime: &SecretLimbs,
-    u: &SecretLimbs,
     v: &SecretLimbs,
     parameters: Parameters,
 ) -> Choice {
-    let power = |exponent: &SecretLimbs, bits: u32| constant::pow_mod(residue, exponent, bits, prime);
-    let (by_u, by_v) = (power(u, parameters.plaintext_bits()), power(v, parameters.order_bits));
-    !constant::is_one(&by_u) & !constant::is_one(&by_v)
+    let power = |base: &SecretLimbs, exponent: u64| {
+        constant::pow_mod(base, &SecretLimbs::new(vec![exponent]), parameters.plaintext_bits(), prime)
+    };
+    let by_v = constant::pow_mod(residue, v, parameters.order_bits, prime);
+    let without = |slot| !constant::is_one(&power(&by_v, parameters.slots().cofactor(slot)));
+    (0..SLOTS)
+        .map(without)
+        .fold(!constant::is_one(&power(residue, parameters.plaintext_modulus())), |all, of_slot| all & of_slot)
 }
 
 /// u as a number to calculate with.
 pub(super) fn plaintext_modulus(parameters: Parameters) -> SecretLimbs {
-    SecretLimbs::new(vec![u64::from(parameters.plaintext_modulus)])
+    SecretLimbs::new(vec![parameters.plaintext_modulus()])
 }
 
 /// A number in as many limbs as it has: the lengths of all divisors and moduli are public.
@@ -164,10 +170,10 @@ mod tests {
     #[test]
     fn drafts_follow_the_rules() {
         let mut rng = SecureRng::from_os();
-        for compared_bits in [1, 17, 64] {
-            let parameters = Parameters::new(1024, compared_bits).unwrap();
+        for slot_bound in [1, 8, 64] {
+            let parameters = Parameters::new(1024, slot_bound).unwrap();
             let draft = draw(engine(), parameters, &mut rng);
-            let u = Integer::from(parameters.plaintext_modulus);
+            let u = Integer::from(parameters.plaintext_modulus());
             let n = Integer::from(&*draft.p.to_integer() * &*draft.q.to_integer());
             assert_eq!(n.significant_bits(), 1024);
             let orders = [&draft.p, &draft.q].map(|prime| Integer::from(&*prime.to_integer() - 1u32));
@@ -183,9 +189,11 @@ mod tests {
                 assert_eq!(Integer::from(&rest * &u) * &*v * 2u32, *order);
                 assert_eq!(rest.gcd(&Integer::from(Integer::primorial(2047))), 1);
                 let power = |base: &Integer, exponent: &Integer| base.clone().pow_mod(exponent, &prime).unwrap();
-                let (by_u, by_v, by_both) =
-                    (power(&draft.g, &u), power(&draft.g, &v), power(&draft.g, &Integer::from(&u * &*v)));
-                assert!(by_u != 1 && by_v != 1 && by_both == 1);
+                let by_both = power(&draft.g, &Integer::from(&u * &*v));
+                assert!(power(&draft.g, &u) != 1 && by_both == 1);
+                for modulus in parameters.slots().moduli() {
+                    assert_ne!(power(&draft.g, &(Integer::from(&u * &*v) / modulus)), 1);
+                }
                 assert!(Integer::from(&draft.h % &*prime) != 1 && power(&draft.h, &v) == 1);
             }
         }

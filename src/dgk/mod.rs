@@ -29,6 +29,7 @@ mod operations;
 mod parameters;
 mod public_key;
 mod secret_key;
+mod slots;
 #[cfg(test)]
 mod test_support;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod tests;
 pub use admit::AdmissionRule;
 pub use ciphertext::Ciphertexts;
 pub use error::DgkError;
-pub use parameters::{KEY_BITS, MAX_COMPARED_BITS, Parameters};
-pub use public_key::{Blinders, PublicKey};
+pub use parameters::{KEY_BITS, Parameters};
+pub use public_key::{PublicKey, Randomizers};
 pub use secret_key::SecretKey;
+pub use slots::{MAX_SLOT_BOUND, SLOTS, Slots};

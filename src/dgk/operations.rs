@@ -1,71 +1,44 @@
-//! Arithmetic on ciphertexts: what the homomorphism allows without any key. Plaintexts are in Z_u.
-
-use zeroize::Zeroizing;
+//! Arithmetic on ciphertexts: what the homomorphism allows without any key. Plaintexts are in Z_u, slots apart.
 
 use super::admit;
 use super::ciphertext::Ciphertexts;
 use super::error::DgkError;
-use crate::arith::{Batch, Engine, Exponents};
+use super::public_key::Randomizers;
+use crate::arith::{Engine, Exponents};
 
 impl Ciphertexts {
-    /// Element by element, D(result) = D(self) + D(other). Equal lengths, or one of length 1, which serves for all.
-    /// Timing class: `fixed_sequence`; ciphertexts are public.
+    /// Linear combinations under fresh randomisers: of groups x d ciphertexts, groups x rows x d `factors` and groups x rows
+    /// `constants`, all row-major, the groups x rows ciphertexts of
+    ///
+    /// ```text
+    /// D(result[g][r]) = constants[g][r] + sum_k factors[g][r][k] D(self[g][k])
+    /// ```
+    ///
+    /// What comes out is at most 2^-sigma from fresh ciphertexts, sigma being that of the randomisers. Timing class: that of
+    /// the factors and constants, at least `fixed_sequence`.
     ///
     /// # Errors
-    /// If the keys differ, the lengths do not fit, or the engine fails.
-    pub fn add(&self, engine: &Engine, other: &Ciphertexts) -> Result<Ciphertexts, DgkError> {
-        admit::same_key(self.key().id(), other.key().id())?;
-        require_fit(self.len(), other.len())?;
-        Ok(self.with(engine.product(self.batch(), other.batch())?))
-    }
-
-    /// D(result) = -D(self), by inversion of the whole batch. Timing class: `_vartime` in the ciphertexts, which are public.
-    ///
-    /// # Errors
-    /// If the engine fails.
-    pub fn negate(&self, engine: &Engine) -> Result<Ciphertexts, DgkError> {
-        Ok(self.with(engine.invert_vartime(self.batch())?))
-    }
-
-    /// D(result) = D(self) * exponent for secret exponents, such as those of
-    /// [`PublicKey::random_units`](super::PublicKey::random_units); lengths equal, or one of either. Timing class: that of
-    /// the exponents. The key's owner can open the result's randomiser: before it leaves, it is re-randomised.
-    ///
-    /// # Errors
-    /// If the lengths do not fit or the engine fails.
-    pub fn mul_secret(&self, engine: &Engine, exponents: &Exponents) -> Result<Ciphertexts, DgkError> {
-        require_fit(self.len(), exponents.len())?;
-        Ok(self.with(engine.power(self.batch(), exponents)?))
-    }
-
-    /// For each position the ciphertext that its choice names among `options`, of which each has as many as there are
-    /// choices, or a single one for all. Timing class: `constant` in the choices.
-    ///
-    /// # Errors
-    /// If the keys differ, the lengths do not fit, a choice is beyond the options, or the engine fails.
-    pub fn choose(
+    /// If the ciphertexts are under another key than the randomisers, the lengths do not fit, or the engine fails.
+    pub fn combine(
+        &self,
         engine: &Engine,
-        options: &[&Ciphertexts],
-        choices: Zeroizing<Vec<u8>>,
+        (factors, constants): (&Exponents, &Exponents),
+        groups: usize,
+        randomizers: Randomizers,
     ) -> Result<Ciphertexts, DgkError> {
-        let Some(first) = options.first() else {
-            return Err(DgkError::Shape("a choice between no ciphertexts".to_owned()));
-        };
-        for option in options {
-            admit::same_key(first.key().id(), option.key().id())?;
+        admit::same_key(self.key().id(), randomizers.key().id())?;
+        let (results, key) = (constants.len(), self.key());
+        if results != randomizers.len() || groups == 0 || factors.len() * groups != results * self.len() {
+            let reason = format!(
+                "{} ciphertexts in {groups} groups, {} factors, {results} constants, {} randomisers",
+                self.len(),
+                factors.len(),
+                randomizers.len()
+            );
+            return Err(DgkError::Shape(reason));
         }
-        let batches: Vec<Batch> = options.iter().map(|option| option.batch().clone()).collect();
-        Ok(first.with(engine.choose(&batches, choices)?))
+        let products = engine.multi_power(self.batch(), factors, groups)?;
+        let moved = engine.product(&products, key.encode(engine, constants)?.batch())?;
+        key.multiply(engine, &Ciphertexts::from_batch(key, moved), randomizers.batch())
     }
-
-    fn with(&self, batch: Batch) -> Ciphertexts {
-        Ciphertexts::from_batch(self.key(), batch)
-    }
-}
-
-fn require_fit(left: usize, right: usize) -> Result<(), DgkError> {
-    if left == right || left == 1 || right == 1 {
-        return Ok(());
-    }
-    Err(DgkError::Shape(format!("{left} against {right} elements")))
 }

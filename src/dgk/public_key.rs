@@ -1,20 +1,22 @@
-//! The public key: encryption, re-randomisation, what hides the result of a comparison.
+//! The public key: encryption, randomisers, re-randomisation.
 
 use std::fmt;
 use std::sync::Arc;
 
 use rug::Integer;
-use zeroize::Zeroizing;
 
 use super::admit;
 use super::ciphertext::Ciphertexts;
 use super::error::DgkError;
 use super::parameters::Parameters;
-use crate::arith::{Batch, Engine, Exponents, Moduli, Modulus, PowerTable};
+use crate::arith::{Batch, Engine, Exponents, Modulus, PowerTable};
 use crate::codec::Writer;
 use crate::paillier::KeyId;
 use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs};
+
+/// Digit in bits of the table of g, which is small, so that it stays near.
+const PLAINTEXT_WINDOW_BITS: u32 = 6;
 
 /// A public key (n, g, h, u, t). Cloning is cheap; the tables of powers of g and h are built once, when they are needed.
 #[derive(Clone)]
@@ -26,26 +28,20 @@ struct Inner {
     g: Integer,
     h: Integer,
     id: KeyId,
-    /// g^m for every plaintext m.
+    /// g^m for plaintexts m.
     g_powers: PowerTable,
     h_powers: PowerTable,
 }
 
 impl PublicKey {
-    /// Admits a foreign key of u = `plaintext_modulus` and t = `order_bits` by rules D1 to D11
+    /// Admits a foreign key whose slots hold numbers up to `slot_bound`, of t = `order_bits`, by rules D1 to D11
     /// ([`AdmissionRule`](super::AdmissionRule)).
     ///
     /// # Errors
     /// If the key is refused.
-    pub fn admit(
-        n: Integer,
-        g: Integer,
-        h: Integer,
-        plaintext_modulus: u32,
-        order_bits: u32,
-    ) -> Result<PublicKey, DgkError> {
+    pub fn admit(n: Integer, g: Integer, h: Integer, slot_bound: u32, order_bits: u32) -> Result<PublicKey, DgkError> {
         let key_bits = if n.is_negative() { 0 } else { n.significant_bits() };
-        let parameters = admit::parameters(key_bits, order_bits, plaintext_modulus)?;
+        let parameters = admit::parameters(key_bits, order_bits, slot_bound)?;
         admit::public_key(parameters, &n, &g, &h)?;
         Ok(PublicKey::from_parts(parameters, &n, g, h))
     }
@@ -54,7 +50,8 @@ impl PublicKey {
     pub(super) fn from_parts(parameters: Parameters, n: &Integer, g: Integer, h: Integer) -> PublicKey {
         let id = key_id(parameters, n, &g, &h);
         let n = Modulus::plain(n);
-        let g_powers = PowerTable::of_one_digit(&n, SecretInteger::new(g.clone()), parameters.plaintext_bits());
+        let g_powers =
+            PowerTable::short(&n, SecretInteger::new(g.clone()), parameters.plaintext_bits(), PLAINTEXT_WINDOW_BITS);
         let h_powers = PowerTable::new(&n, SecretInteger::new(h.clone()));
         PublicKey(Arc::new(Inner { parameters, n, g, h, id, g_powers, h_powers }))
     }
@@ -118,7 +115,7 @@ impl PublicKey {
         randomness: Vec<SecretLimbs>,
         bits: u32,
     ) -> Result<Ciphertexts, DgkError> {
-        let randomizers = self.randomizers(engine, &Exponents::single_use(randomness, bits))?;
+        let randomizers = self.0.h_powers.power(engine, &Exponents::single_use(randomness, bits))?;
         self.multiply(engine, &self.encode_many(engine, plaintexts)?, &randomizers)
     }
 
@@ -128,28 +125,17 @@ impl PublicKey {
     /// # Errors
     /// If a plaintext is not below u or the engine fails.
     pub fn encode_many(&self, engine: &Engine, plaintexts: &[u64]) -> Result<Ciphertexts, DgkError> {
-        let Parameters { plaintext_modulus, .. } = self.0.parameters;
-        if let Some(index) = plaintexts.iter().position(|plaintext| *plaintext >= u64::from(plaintext_modulus)) {
+        let plaintext_modulus = self.0.parameters.plaintext_modulus();
+        if let Some(index) = plaintexts.iter().position(|plaintext| *plaintext >= plaintext_modulus) {
             return Err(DgkError::PlaintextRange { index, plaintext_modulus });
         }
         let exponents = plaintexts.iter().map(|plaintext| SecretLimbs::new(vec![*plaintext])).collect();
-        let exponents = Exponents::long_lived(exponents, self.0.parameters.plaintext_bits());
-        Ok(Ciphertexts::from_batch(self, self.0.g_powers.power(engine, &exponents)?))
+        self.encode(engine, &Exponents::long_lived(exponents, self.0.parameters.plaintext_bits()))
     }
 
-    /// 0 and 1 without randomness: only to be chosen between others, or multiplied into something random.
-    pub fn constants(&self, engine: &Engine) -> [Ciphertexts; 2] {
-        let modulus = Moduli::from(self.modulus());
-        let number = |number: Integer| Ciphertexts::from_batch(self, engine.load(&modulus, &[number]));
-        [number(Integer::from(1)), number(self.g().clone())]
-    }
-
-    /// h^r for the given r, from the table, which grows to the length needed. Timing class: that of the exponents.
-    ///
-    /// # Errors
-    /// If the engine fails.
-    pub fn randomizers(&self, engine: &Engine, exponents: &Exponents) -> Result<Batch, DgkError> {
-        Ok(self.0.h_powers.power(engine, exponents)?)
+    /// g^m for plaintexts m as exponents, whose timing class it has.
+    pub(super) fn encode(&self, engine: &Engine, plaintexts: &Exponents) -> Result<Ciphertexts, DgkError> {
+        Ok(Ciphertexts::from_batch(self, self.0.g_powers.power(engine, plaintexts)?))
     }
 
     /// Builds the tables for randomisers of this `sigma` and for plaintexts now, not when they are first needed.
@@ -174,54 +160,25 @@ impl PublicKey {
         rng: &mut SecureRng,
     ) -> Result<Ciphertexts, DgkError> {
         admit::same_key(self.id(), ciphertexts.key().id())?;
-        let exponents = Exponents::fresh(ciphertexts.len(), self.0.parameters.randomizer_bits(sigma), rng);
-        self.multiply(engine, ciphertexts, &self.randomizers(engine, &exponents)?)
+        let randomizers = self.randomizers(engine, ciphertexts.len(), sigma, rng)?;
+        self.multiply(engine, ciphertexts, randomizers.batch())
     }
 
-    /// What [`PublicKey::blind_many`] hides `count` ciphertexts by; it can be made before they are there.
+    /// h^r for `count` r, fresh and uniform in [0, 2^(2t + `sigma`)), from the table, which grows to the length needed; they
+    /// can be made before there is anything to multiply by them. Timing class: `fixed_sequence`.
     ///
     /// # Errors
     /// If the engine fails.
-    pub fn blinders(
+    pub fn randomizers(
         &self,
         engine: &Engine,
         count: usize,
         sigma: u32,
         rng: &mut SecureRng,
-    ) -> Result<Blinders, DgkError> {
-        let units = self.random_units(count, rng);
-        let randomizer_bits = self.0.parameters.randomizer_bits(sigma);
-        let exponents = Exponents::fresh(count, randomizer_bits, rng);
-        Ok(Blinders { units, randomizer_bits: exponents.bits(), randomizers: self.randomizers(engine, &exponents)? })
-    }
-
-    /// Hides everything about a plaintext but whether it is zero: times a random element of Z_u*, then re-randomised as
-    /// [`PublicKey::rerandomize_many`] does. Timing class: `fixed_sequence`.
-    ///
-    /// # Errors
-    /// If the ciphertexts are under another key or not as many as the blinders, or the engine fails.
-    pub fn blind_many(
-        &self,
-        engine: &Engine,
-        ciphertexts: &Ciphertexts,
-        blinders: Blinders,
-    ) -> Result<Ciphertexts, DgkError> {
-        admit::same_key(self.id(), ciphertexts.key().id())?;
-        if ciphertexts.len() != blinders.len() {
-            let reason = format!("{} blinders for {} ciphertexts", blinders.len(), ciphertexts.len());
-            return Err(DgkError::Shape(reason));
-        }
-        self.multiply(engine, &ciphertexts.mul_secret(engine, &blinders.units)?, &blinders.randomizers)
-    }
-
-    /// `count` exponents for one use each, at most 2^-57 from uniform in [1, u); every one takes one draw.
-    pub fn random_units(&self, count: usize, rng: &mut SecureRng) -> Exponents {
-        let Parameters { plaintext_modulus, .. } = self.0.parameters;
-        let mut draws = Zeroizing::new(vec![0u64; count]);
-        rng.fill(bytemuck::cast_slice_mut(&mut draws));
-        let unit = |draw: &u64| 1 + ((u128::from(*draw) * u128::from(plaintext_modulus - 1)) >> u64::BITS) as u64;
-        let units = draws.iter().map(|draw| SecretLimbs::new(vec![unit(draw)])).collect();
-        Exponents::single_use(units, self.0.parameters.plaintext_bits())
+    ) -> Result<Randomizers, DgkError> {
+        let exponents = Exponents::fresh(count, self.0.parameters.randomizer_bits(sigma), rng);
+        let powers = self.0.h_powers.power(engine, &exponents)?;
+        Ok(Randomizers { key: self.clone(), powers, exponent_bits: exponents.bits() })
     }
 
     /// Ciphertexts times randomisers, each of which may be used once.
@@ -235,41 +192,49 @@ impl PublicKey {
     }
 }
 
-/// What hides ciphertexts before they are sent to the key's owner, once: random elements of Z_u* and randomisers.
-pub struct Blinders {
-    units: Exponents,
-    randomizers: Batch,
-    randomizer_bits: u32,
+/// Numbers h^r, each for one ciphertext.
+pub struct Randomizers {
+    key: PublicKey,
+    powers: Batch,
+    exponent_bits: u32,
 }
 
-impl Blinders {
-    /// For how many ciphertexts.
+impl Randomizers {
+    /// How many.
     pub fn len(&self) -> usize {
-        self.units.len()
+        self.powers.len()
     }
 
-    /// True if they are for none.
+    /// True if there is none.
     pub fn is_empty(&self) -> bool {
-        self.units.is_empty()
+        self.powers.is_empty()
     }
 
-    /// Length in bits of the r of the randomisers h^r.
-    pub fn randomizer_bits(&self) -> u32 {
-        self.randomizer_bits
+    /// Length of r in bits.
+    pub fn exponent_bits(&self) -> u32 {
+        self.exponent_bits
+    }
+
+    pub(super) fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    pub(super) fn batch(&self) -> &Batch {
+        &self.powers
     }
 }
 
-impl fmt::Debug for Blinders {
+impl fmt::Debug for Randomizers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Blinders({}, {} bits)", self.len(), self.randomizer_bits)
+        write!(f, "Randomizers({}, {} bits, for {})", self.len(), self.exponent_bits, self.key.id())
     }
 }
 
-/// The first 16 bytes of SHA-256 over a tag, the lengths, u, n, g and h.
+/// The first 16 bytes of SHA-256 over a tag, the lengths, the slots' bound, n, g and h.
 fn key_id(parameters: Parameters, n: &Integer, g: &Integer, h: &Integer) -> KeyId {
     let width = n.significant_digits::<u8>();
     let mut fields = Writer::new();
-    fields.raw(b"smlp dgk public key").u32(parameters.key_bits).u32(parameters.plaintext_modulus);
+    fields.raw(b"smlp dgk public key").u32(parameters.key_bits).u32(parameters.slots.bound());
     fields.u32(parameters.order_bits).integer(n, width).integer(g, width).integer(h, width);
     KeyId::hashed(&fields)
 }
@@ -288,7 +253,7 @@ impl fmt::Debug for PublicKey {
             f,
             "PublicKey({} bits, u = {}, {})",
             self.0.parameters.key_bits,
-            self.0.parameters.plaintext_modulus,
+            self.0.parameters.plaintext_modulus(),
             self.id()
         )
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rug::Integer;
 use rug::integer::Order;
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::admit;
@@ -14,6 +14,7 @@ use super::error::DgkError;
 use super::keygen::{self, Draft};
 use super::parameters::Parameters;
 use super::public_key::PublicKey;
+use super::slots::SLOTS;
 use crate::arith::{Batch, Engine, Exponents, PlainCrt, PowerTable, constant};
 use crate::rng::SecureRng;
 use crate::secret::SecretLimbs;
@@ -31,8 +32,8 @@ struct Inner {
     crt: PlainCrt,
     /// h modulo p and modulo q, for encryption.
     h_powers: (PowerTable, PowerTable),
-    /// g^(v_p m) mod p for every plaintext m.
-    opened: OnceLock<Vec<SecretLimbs>>,
+    /// For each slot g^(v_p u / u_i m) mod p for all its numbers m.
+    opened: OnceLock<Vec<Vec<SecretLimbs>>>,
 }
 
 impl SecretKey {
@@ -79,20 +80,31 @@ impl SecretKey {
         public.multiply(engine, &encoded, &self.randomizers(engine, plaintexts.len(), rng)?)
     }
 
-    /// [`SecretKey::encrypt_many`] for bits, with a masked selection in place of the table of g.
+    /// [`SecretKey::encrypt_many`] for plaintexts that are 0 or 1 in every slot, bit i of a byte in slot i, with masked
+    /// selections in place of the table of g.
     ///
     /// # Errors
-    /// If one is neither 0 nor 1 or the engine fails.
+    /// If the engine fails.
     pub fn encrypt_bits_many(
         &self,
         engine: &Engine,
         bits: Zeroizing<Vec<u8>>,
         rng: &mut SecureRng,
     ) -> Result<Ciphertexts, DgkError> {
+        const HALF: usize = SLOTS / 2;
         let (public, count) = (self.public_key(), bits.len());
-        let [zero, one] = public.constants(engine);
-        let encoded = Ciphertexts::choose(engine, &[&zero, &one], bits)?;
-        public.multiply(engine, &encoded, &self.randomizers(engine, count, rng)?)
+        let slots = self.parameters().slots();
+        let half = |first: usize| -> Result<Ciphertexts, DgkError> {
+            let of_pattern =
+                |pattern: u64| (0..HALF).map(|bit| (pattern >> bit & 1) * slots.one_at(first + bit)).sum::<u64>();
+            let plaintexts: Vec<u64> = (0..1 << HALF).map(|pattern| slots.reduce_sum(of_pattern(pattern))).collect();
+            let options = public.encode_many(engine, &plaintexts)?;
+            let options: Vec<Batch> = (0..options.len()).map(|index| options.batch().slice(index..index + 1)).collect();
+            let patterns = Zeroizing::new(bits.iter().map(|bits| bits >> first & ((1 << HALF) - 1)).collect());
+            Ok(Ciphertexts::from_batch(public, engine.choose(&options, patterns)?))
+        };
+        let encoded = engine.product(half(0)?.batch(), half(HALF)?.batch())?;
+        public.multiply(engine, &Ciphertexts::from_batch(public, encoded), &self.randomizers(engine, count, rng)?)
     }
 
     /// `count` numbers h^r, at most 2^-63 from uniform in the group of h. Timing class: `fixed_sequence` in r, `constant` in the key.
@@ -116,38 +128,39 @@ impl SecretKey {
         Ok(self.0.h_powers.1.prepare(engine, bits)?)
     }
 
-    /// For each ciphertext whether its plaintext is 0: c^v_p = 1 mod p. Timing class: `constant` in key and plaintexts.
+    /// For each ciphertext and slot whether the number there is 0: c^(v_p u / u_i) = 1 mod p. Timing class: `constant` in
+    /// key and plaintexts.
     ///
     /// # Errors
     /// If the ciphertexts are under another key or the engine fails.
-    pub fn is_zero_many(&self, engine: &Engine, ciphertexts: &Ciphertexts) -> Result<Vec<Choice>, DgkError> {
-        let (powers, width) = self.powers(engine, ciphertexts)?;
+    pub fn is_zero_many(&self, engine: &Engine, ciphertexts: &Ciphertexts) -> Result<Vec<[Choice; SLOTS]>, DgkError> {
         let is_one = |power: &[u64]| {
             let above = power[1..].iter().fold(0, |seen, limb| seen | limb);
             (above | (power[0] ^ 1)).ct_eq(&0)
         };
-        Ok(powers.as_slice().chunks_exact(width).map(is_one).collect())
+        let powers = self.slot_powers(engine, ciphertexts)?;
+        let width = self.0.p.len();
+        let of = |index: usize| powers.each_ref().map(|of_slot| is_one(&of_slot.as_slice()[index * width..][..width]));
+        Ok((0..ciphertexts.len()).map(of).collect())
     }
 
-    /// The plaintexts, each found among all u powers g^(v_p m) mod p: for tests and second opinions, the comparison needs
-    /// [`SecretKey::is_zero_many`] only. Timing class: `constant` in key and plaintexts.
+    /// The plaintexts, the number of each slot found among all its powers of g: for tests and second opinions, the
+    /// comparison needs [`SecretKey::is_zero_many`] only. Timing class: `constant` in the key, `_vartime` in plaintexts.
     ///
     /// # Errors
     /// If the ciphertexts are under another key, one is not in the group of g and h, or the engine fails.
     pub fn decrypt_many(&self, engine: &Engine, ciphertexts: &Ciphertexts) -> Result<Zeroizing<Vec<u64>>, DgkError> {
-        let (powers, width) = self.powers(engine, ciphertexts)?;
-        let mut plaintexts = Zeroizing::new(vec![0; ciphertexts.len()]);
-        for ((index, plaintext), power) in plaintexts.iter_mut().enumerate().zip(powers.as_slice().chunks_exact(width))
-        {
-            let mut found = Choice::from(0);
-            for (m, opened) in (0..).zip(self.opened()) {
-                let is_same = opened.as_slice().ct_eq(power);
-                plaintext.conditional_assign(&m, is_same);
-                found |= is_same;
+        let powers = self.slot_powers(engine, ciphertexts)?;
+        let width = self.0.p.len();
+        let mut plaintexts = Zeroizing::new(Vec::with_capacity(ciphertexts.len()));
+        for index in 0..ciphertexts.len() {
+            let mut numbers = Zeroizing::new([0; SLOTS]);
+            for ((number, opened), powers) in numbers.iter_mut().zip(self.opened()).zip(&powers) {
+                let power = &powers.as_slice()[index * width..][..width];
+                let found = opened.iter().position(|opened| opened.as_slice() == power);
+                *number = found.ok_or(DgkError::NoPlaintext { index })? as u64;
             }
-            if !bool::from(found) {
-                return Err(DgkError::NoPlaintext { index });
-            }
+            plaintexts.push(self.parameters().slots().join(&numbers));
         }
         Ok(plaintexts)
     }
@@ -168,25 +181,56 @@ impl SecretKey {
         self.public_key().parameters()
     }
 
-    /// c^v_p mod p for each ciphertext, and the width of these numbers in limbs.
-    fn powers(&self, engine: &Engine, ciphertexts: &Ciphertexts) -> Result<(SecretLimbs, usize), DgkError> {
+    /// For each slot c^(v_p u / u_i) mod p of each ciphertext, in as many limbs as p.
+    fn slot_powers(&self, engine: &Engine, ciphertexts: &Ciphertexts) -> Result<[SecretLimbs; SLOTS], DgkError> {
         let Inner { public, p, v_p, crt, .. } = &*self.0;
         admit::same_key(public.id(), ciphertexts.key().id())?;
         let residues = crt.modulo_p(engine, ciphertexts.batch())?;
         let order = Exponents::long_lived(vec![v_p.clone()], self.parameters().order_bits);
-        Ok((engine.store_limbs(&engine.power(&residues, &order)?), p.len()))
+        let powers = engine.power(&residues, &order)?;
+        let mut of_slots = vec![SecretLimbs::zero(ciphertexts.len() * p.len()); SLOTS];
+        let mut store = |slot: usize, powers: &Batch| of_slots[slot] = engine.store_limbs(powers);
+        isolate(engine, &powers, &self.parameters().slots().moduli(), 0, &mut store)?;
+        Ok(of_slots.try_into().expect("every slot has its powers"))
     }
 
-    fn opened(&self) -> &[SecretLimbs] {
+    fn opened(&self) -> &[Vec<SecretLimbs>] {
         self.0.opened.get_or_init(|| {
-            let Inner { public, p, v_p, .. } = &*self.0;
+            let (Inner { public, p, v_p, .. }, parameters) = (&*self.0, self.parameters());
             let g = constant::rem(&SecretLimbs::new(public.g().to_digits(Order::Lsf)), p);
-            let step = constant::pow_mod(&g, v_p, self.parameters().order_bits, p);
+            let of_order_u = constant::pow_mod(&g, v_p, parameters.order_bits, p);
             let one = SecretLimbs::from_integer(&Integer::from(1), p.len());
-            let next = |power: &SecretLimbs| Some(constant::mul_mod(power, &step, p));
-            std::iter::successors(Some(one), next).take(self.parameters().plaintext_modulus as usize).collect()
+            let of_slot = |(slot, modulus): (usize, u64)| {
+                let cofactor = SecretLimbs::new(vec![parameters.slots().cofactor(slot)]);
+                let step = constant::pow_mod(&of_order_u, &cofactor, parameters.plaintext_bits(), p);
+                let next = |power: &SecretLimbs| Some(constant::mul_mod(power, &step, p));
+                std::iter::successors(Some(one.clone()), next).take(modulus as usize).collect()
+            };
+            parameters.slots().moduli().into_iter().enumerate().map(of_slot).collect()
         })
     }
+}
+
+/// x^(u / u_i) for each prime u_i of `moduli`, whose product is u, by halves: few squares, since what one half is raised to
+/// serves all slots of the other. Slots are counted from `first`.
+fn isolate(
+    engine: &Engine,
+    numbers: &Batch,
+    moduli: &[u64],
+    first: usize,
+    store: &mut impl FnMut(usize, &Batch),
+) -> Result<(), DgkError> {
+    if moduli.len() == 1 {
+        store(first, numbers);
+        return Ok(());
+    }
+    let (low, high) = moduli.split_at(moduli.len() / 2);
+    for (kept, removed, first) in [(low, high, first), (high, low, first + low.len())] {
+        let exponent = Integer::from(removed.iter().product::<u64>());
+        let powers = engine.power(numbers, &Exponents::public(&[exponent]))?;
+        isolate(engine, &powers, kept, first, store)?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for SecretKey {

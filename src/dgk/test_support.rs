@@ -34,9 +34,9 @@ pub(super) fn engine() -> &'static Engine {
     &engines()[0]
 }
 
-/// A key for values of 17 bits.
+/// A key whose slots are for numbers up to 8.
 pub(super) fn key() -> &'static SecretKey {
-    static KEY: LazyLock<SecretKey> = LazyLock::new(|| new_key(17));
+    static KEY: LazyLock<SecretKey> = LazyLock::new(|| new_key(8));
     &KEY
 }
 
@@ -45,13 +45,13 @@ pub(super) fn other_key() -> &'static SecretKey {
     &KEY
 }
 
-fn new_key(compared_bits: u32) -> SecretKey {
-    let parameters = Parameters::new(1024, compared_bits).unwrap();
+fn new_key(slot_bound: u32) -> SecretKey {
+    let parameters = Parameters::new(1024, slot_bound).unwrap();
     SecretKey::generate(engine(), parameters, &mut SecureRng::from_os()).unwrap()
 }
 
 pub(super) fn u() -> u64 {
-    u64::from(key().public_key().parameters().plaintext_modulus())
+    key().public_key().parameters().plaintext_modulus()
 }
 
 pub(super) fn encrypt(engine: &Engine, plaintexts: &[u64]) -> Ciphertexts {

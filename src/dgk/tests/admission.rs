@@ -32,7 +32,7 @@ fn h() -> Integer {
 }
 
 fn admit_n(n: Integer) -> Result<PublicKey, DgkError> {
-    PublicKey::admit(n, g(), h(), 59, 160)
+    PublicKey::admit(n, g(), h(), 8, 160)
 }
 
 /// A prime = 3 mod 4 after a random number of `bits` bits with the two top bits set.
@@ -60,16 +60,16 @@ fn d1_length() {
 }
 
 #[test]
-fn d2_plaintext_modulus() {
-    for modulus in [0, 1, 5, 57, 199, u32::MAX] {
-        assert_refused(PublicKey::admit(n(), g(), h(), modulus, 160), AdmissionRule::PlaintextModulus);
+fn d2_slot_bound() {
+    for bound in [0, MAX_SLOT_BOUND + 1, u32::MAX] {
+        assert_refused(PublicKey::admit(n(), g(), h(), bound, 160), AdmissionRule::SlotBound);
     }
 }
 
 #[test]
 fn d3_order_length() {
     for order_bits in [0, 159, 224, u32::MAX] {
-        assert_refused(PublicKey::admit(n(), g(), h(), 59, order_bits), AdmissionRule::OrderLength);
+        assert_refused(PublicKey::admit(n(), g(), h(), 8, order_bits), AdmissionRule::OrderLength);
     }
 }
 
@@ -86,8 +86,8 @@ fn d4_to_d8_modulus() {
 
 #[track_caller]
 fn assert_both_bases_refused(base: &Integer, rule: AdmissionRule) {
-    assert_refused(PublicKey::admit(n(), base.clone(), h(), 59, 160), rule);
-    assert_refused(PublicKey::admit(n(), g(), base.clone(), 59, 160), rule);
+    assert_refused(PublicKey::admit(n(), base.clone(), h(), 8, 160), rule);
+    assert_refused(PublicKey::admit(n(), g(), base.clone(), 8, 160), rule);
 }
 
 #[test]

@@ -14,12 +14,22 @@ fn plaintexts(len: usize) -> impl Strategy<Value = Vec<u64>> {
     proptest::collection::vec(prop_oneof![6 => 0..u(), 1 => Just(0), 1 => Just(u() - 1)], len)
 }
 
-fn secret(bits: &[bool]) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(bits.iter().map(|bit| u8::from(*bit)).collect())
+fn slots() -> Slots {
+    key().public_key().parameters().slots()
 }
 
-fn each(left: &[u64], right: &[u64], f: impl Fn(u64, u64) -> u64) -> Vec<u64> {
-    left.iter().zip(right).map(|(x, y)| f(*x, *y) % u()).collect()
+/// The plaintexts that are 0 or 1 in every slot.
+fn of_bits(bits: &[u8]) -> Vec<u64> {
+    bits.iter().map(|bits| slots().join(&std::array::from_fn(|slot| u64::from(bits >> slot & 1)))).collect()
+}
+
+fn single_use(plaintexts: &[u64]) -> Exponents {
+    Exponents::single_use_words(Zeroizing::new(plaintexts.to_vec()), key().public_key().parameters().plaintext_bits())
+}
+
+/// x y + z modulo u.
+fn multiple(x: u64, y: u64, z: u64) -> u64 {
+    ((u128::from(x) * u128::from(y) + u128::from(z)) % u128::from(u())) as u64
 }
 
 fn power(base: &Integer, exponent: &Integer, modulus: &Integer) -> Integer {
@@ -30,73 +40,72 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn every_form_of_encryption_decrypts(values in plaintexts(11), bits in proptest::collection::vec(any::<bool>(), 11)) {
+    fn every_form_of_encryption_decrypts(values in plaintexts(11), bits in proptest::collection::vec(any::<u8>(), 11)) {
         let (public, mut rng) = (key().public_key(), SecureRng::from_os());
         for engine in engines() {
             prop_assert_eq!(&decrypt(engine, &public.encrypt_many(engine, &values, SIGMA, &mut rng)?), &values);
             prop_assert_eq!(&decrypt(engine, &key().encrypt_many(engine, &values, &mut rng)?), &values);
             prop_assert_eq!(&decrypt(engine, &public.encode_many(engine, &values)?), &values);
-            let expected: Vec<u64> = bits.iter().map(|bit| u64::from(*bit)).collect();
-            prop_assert_eq!(&decrypt(engine, &key().encrypt_bits_many(engine, secret(&bits), &mut rng)?), &expected);
+            let sealed = key().encrypt_bits_many(engine, Zeroizing::new(bits.clone()), &mut rng)?;
+            prop_assert_eq!(decrypt(engine, &sealed), of_bits(&bits));
         }
     }
 
     #[test]
-    fn sums_differences_and_multiples(left in plaintexts(9), right in plaintexts(9)) {
+    fn combinations_are_linear(
+        sealed in plaintexts(6),
+        factors in plaintexts(2 * 3 * 3),
+        constants in plaintexts(2 * 3),
+    ) {
+        let (public, mut rng) = (key().public_key(), SecureRng::from_os());
+        let expected: Vec<u64> = (0..6)
+            .map(|row| (0..3).fold(constants[row], |sum, k| multiple(factors[row * 3 + k], sealed[row / 3 * 3 + k], sum)))
+            .collect();
         for engine in engines() {
-            let (a, b) = (encrypt(engine, &left), encrypt(engine, &right));
-            let found = |result: Result<Ciphertexts, DgkError>| decrypt(engine, &result.unwrap());
-            prop_assert_eq!(found(a.add(engine, &b)), each(&left, &right, |x, y| x + y));
-            prop_assert_eq!(found(a.negate(engine)), each(&left, &left, |x, _| u() - x));
-            prop_assert_eq!(found(a.add(engine, &b.slice(0..1))), each(&left, &left, |x, _| x + right[0]));
-            let exponents = right.iter().map(|value| SecretLimbs::new(vec![*value])).collect();
-            let exponents = Exponents::single_use(exponents, key().public_key().parameters().plaintext_bits());
-            prop_assert_eq!(found(a.mul_secret(engine, &exponents)), each(&left, &right, |x, y| x * y));
+            let randomizers = public.randomizers(engine, 6, SIGMA, &mut rng)?;
+            let (factors, constants) = (single_use(&factors), single_use(&constants));
+            let combined = encrypt(engine, &sealed).combine(engine, (&factors, &constants), 2, randomizers)?;
+            prop_assert_eq!(decrypt(engine, &combined), &expected[..], "{}", engine.kind());
         }
     }
 
     #[test]
-    fn choices_name_their_options(left in plaintexts(9), right in plaintexts(9), picks in proptest::collection::vec(0u8..3, 9)) {
-        for engine in engines() {
-            let (a, b) = (encrypt(engine, &left), encrypt(engine, &right));
-            let [_, one] = key().public_key().constants(engine);
-            let chosen = Ciphertexts::choose(engine, &[&a, &b, &one], Zeroizing::new(picks.clone()))?;
-            let expected: Vec<u64> = (0..9).map(|i| [left[i], right[i], 1][usize::from(picks[i])]).collect();
-            prop_assert_eq!(decrypt(engine, &chosen), expected);
-        }
-    }
-
-    #[test]
-    fn rerandomising_changes_the_ciphertext_alone_and_blinding_keeps_zeros(values in plaintexts(9)) {
+    fn rerandomising_changes_the_ciphertext_alone(values in plaintexts(9)) {
         let (public, mut rng) = (key().public_key(), SecureRng::from_os());
         for engine in engines() {
             let before = encrypt(engine, &values);
             let after = public.rerandomize_many(engine, &before, SIGMA, &mut rng)?;
             prop_assert_eq!(&decrypt(engine, &after), &values);
-            let blinded = public.blind_many(engine, &before, public.blinders(engine, before.len(), SIGMA, &mut rng)?)?;
-            let opened = decrypt(engine, &blinded);
-            prop_assert!(opened.iter().zip(&values).all(|(opened, value)| (*opened == 0) == (*value == 0)));
-            let [before, after, blinded] = [before, after, blinded].map(|c| engine.store(c.batch()));
-            prop_assert!((0..values.len()).all(|i| before[i] != after[i] && before[i] != blinded[i] && after[i] != blinded[i]));
+            let [before, after] = [before, after].map(|c| engine.store(c.batch()));
+            prop_assert!((0..values.len()).all(|i| before[i] != after[i]));
         }
     }
 }
 
+/// Every number of every slot, the other slots at 0, at 1 and at random.
 #[test]
 fn zero_and_nothing_else_is_zero() {
-    let mut rng = SecureRng::from_os();
+    let (mut rng, mut inputs) = (SecureRng::from_os(), SeededRng::new(5, "numbers of slots"));
     for key in [key(), other_key()] {
-        let u = u64::from(key.public_key().parameters().plaintext_modulus());
-        let all: Vec<u64> = (0..u).collect();
+        let slots = key.public_key().parameters().slots();
+        let mut all = Vec::new();
+        for (slot, modulus) in slots.moduli().into_iter().enumerate() {
+            for number in 0..modulus {
+                for others in [0, 1, 2] {
+                    let other = |slot: usize| if others < 2 { others } else { inputs.below(slots.moduli()[slot]) };
+                    let mut numbers: [u64; SLOTS] = [0, 1, 2, 3, 4, 5, 6, 7].map(other);
+                    numbers[slot] = number;
+                    all.push(numbers);
+                }
+            }
+        }
+        let plaintexts: Vec<u64> = all.iter().map(|numbers| slots.join(numbers)).collect();
         for engine in engines() {
-            let sealed = key.encrypt_many(engine, &all, &mut rng).unwrap();
-            let zeros = key.is_zero_many(engine, &sealed).unwrap();
-            assert!(zeros.into_iter().map(bool::from).eq(all.iter().map(|m| *m == 0)), "{}", engine.kind());
-            // m + (u - m) is zero as well.
-            let sums = sealed.add(engine, &sealed.negate(engine).unwrap()).unwrap();
-            assert!(key.is_zero_many(engine, &sums).unwrap().into_iter().all(bool::from));
-            let opened = key.decrypt_many(engine, &sealed).unwrap();
-            assert_eq!(*opened, all);
+            let sealed = key.encrypt_many(engine, &plaintexts, &mut rng).unwrap();
+            for (zeros, numbers) in key.is_zero_many(engine, &sealed).unwrap().iter().zip(&all) {
+                assert_eq!(zeros.map(bool::from), numbers.map(|number| number == 0), "{numbers:?} {}", engine.kind());
+            }
+            assert_eq!(*key.decrypt_many(engine, &sealed).unwrap(), plaintexts);
         }
     }
 }
@@ -106,8 +115,9 @@ fn numbers_are_those_of_the_definition() {
     let public = key().public_key();
     let mut inputs = SeededRng::new(3, "randomness of the definition");
     let bits = public.parameters().randomizer_bits(SIGMA);
-    let randomness: Vec<Integer> = (0..u()).map(|_| inputs.integer(bits)).collect();
-    let all: Vec<u64> = (0..u()).collect();
+    let mut all: Vec<u64> = (0..40).map(|_| inputs.below(u())).collect();
+    all.extend((0..SLOTS).flat_map(|slot| [slots().one_at(slot), slots().cofactor(slot)]).chain([0, 1, u() - 1]));
+    let randomness: Vec<Integer> = all.iter().map(|_| inputs.integer(bits)).collect();
     let (n, g, h) = (public.n(), public.g(), public.h());
     let expected: Vec<Integer> =
         all.iter().zip(&randomness).map(|(m, r)| power(g, &Integer::from(*m), n) * power(h, r, n) % n).collect();
@@ -118,8 +128,11 @@ fn numbers_are_those_of_the_definition() {
         let made = public.encrypt_with_randomness_for_tests(engine, &all, randomness, bits).unwrap();
         assert!(engine.store(made.batch()) == expected, "{}", engine.kind());
         let zeros = key().is_zero_many(engine, &made).unwrap();
-        for (zero, ciphertext) in zeros.into_iter().zip(&expected) {
-            assert_eq!(bool::from(zero), power(ciphertext, &v_p, &p) == 1);
+        for (zeros, ciphertext) in zeros.into_iter().zip(&expected) {
+            for (slot, zero) in zeros.into_iter().enumerate() {
+                let order = Integer::from(&v_p * slots().cofactor(slot));
+                assert_eq!(bool::from(zero), power(ciphertext, &order, &p) == 1);
+            }
         }
     }
 }
@@ -144,19 +157,8 @@ fn the_owner_s_randomisers_are_powers_of_h() {
 }
 
 #[test]
-fn units_are_uniform_from_one_to_u_minus_one() {
-    let units = key().public_key().random_units(4000, &mut SecureRng::from_os());
-    let mut seen = vec![0; u() as usize];
-    (0..4000).for_each(|index| seen[units.limbs(index)[0] as usize] += 1);
-    assert_eq!(seen[0], 0);
-    // 4000 / 58 = 69 expected of each.
-    assert!(seen[1..].iter().all(|count| (20..140).contains(count)), "{seen:?}");
-}
-
-#[test]
 fn batches_are_cut_and_joined() {
     let all = encrypt(engine(), &[1, 2, 3, 4, 5, 6]);
-    assert_eq!(decrypt(engine(), &all.gather(engine(), &[5, 0, 0])), [6, 1, 1]);
     let parts = [all.slice(4..6), all.slice(0..1)];
     assert_eq!(decrypt(engine(), &Ciphertexts::concat(&parts).unwrap()), [5, 6, 1]);
     assert!(key().is_zero_many(engine(), &all.slice(0..0)).unwrap().is_empty());
@@ -166,23 +168,22 @@ fn batches_are_cut_and_joined() {
 #[test]
 fn operands_that_do_not_fit_are_refused() {
     let three = encrypt(engine(), &[1, 2, 3]);
-    let two = three.slice(0..2);
-    let shape = |result: Result<Ciphertexts, DgkError>| matches!(result, Err(DgkError::Shape(_)));
-    assert!(shape(three.add(engine(), &two)));
-    assert!(shape(three.mul_secret(engine(), &key().public_key().random_units(2, &mut SecureRng::from_os()))));
     let public = key().public_key();
-    let two_blinders = public.blinders(engine(), 2, SIGMA, &mut SecureRng::from_os()).unwrap();
-    assert!(shape(public.blind_many(engine(), &three, two_blinders)));
-    assert!(shape(Ciphertexts::concat(&[])));
-    let no_bit = key().encrypt_bits_many(engine(), Zeroizing::new(vec![0, 2]), &mut SecureRng::from_os());
-    assert!(matches!(no_bit, Err(DgkError::Engine(_))));
-    let choose = |options: &[&Ciphertexts], choices: &[u8]| {
-        Ciphertexts::choose(engine(), options, Zeroizing::new(choices.to_vec()))
+    let combine = |factors: usize, constants: usize, groups: usize, randomizers: usize| {
+        let randomizers = public.randomizers(engine(), randomizers, SIGMA, &mut SecureRng::from_os()).unwrap();
+        let [factors, constants] = [factors, constants].map(|count| single_use(&vec![1; count]));
+        three.combine(engine(), (&factors, &constants), groups, randomizers)
     };
-    assert!(shape(choose(&[], &[0])));
-    for refused in [choose(&[&three, &two], &[0, 1, 0]), choose(&[&three], &[0, 1, 0]), choose(&[&two], &[0; 3])] {
-        assert!(matches!(refused, Err(DgkError::Engine(_))));
+    assert_eq!(decrypt(engine(), &combine(6, 2, 1, 2).unwrap()), [7, 7]);
+    for (factors, constants, groups, randomizers) in
+        [(5, 2, 1, 2), (6, 2, 1, 3), (6, 2, 0, 2), (6, 3, 1, 3), (0, 0, 0, 0)]
+    {
+        let result = combine(factors, constants, groups, randomizers);
+        assert!(matches!(result, Err(DgkError::Shape(_))), "{factors} {constants} {groups} {randomizers}");
     }
+    // As many in all, but not for each group.
+    assert!(matches!(combine(4, 4, 3, 4), Err(DgkError::Shape(_) | DgkError::Engine(_))));
+    assert!(matches!(Ciphertexts::concat(&[]), Err(DgkError::Shape(_))));
     for plaintext in [u(), u64::MAX] {
         let result = key().public_key().encode_many(engine(), &[0, plaintext]);
         assert!(matches!(result, Err(DgkError::PlaintextRange { .. })));
@@ -195,13 +196,12 @@ fn operations_across_keys_are_refused_with_both_names() {
     let ours = encrypt(engine(), &[1]);
     let theirs = other_key().encrypt_many(engine(), &[1], &mut rng).unwrap();
     let names = [key().public_key().id().to_string(), other_key().public_key().id().to_string()];
-    let blinders = key().public_key().blinders(engine(), 1, SIGMA, &mut rng).unwrap();
+    let randomizers = key().public_key().randomizers(engine(), 1, SIGMA, &mut rng).unwrap();
+    let one = single_use(&[1]);
     for error in [
-        ours.add(engine(), &theirs).unwrap_err(),
-        Ciphertexts::choose(engine(), &[&ours, &theirs], Zeroizing::new(vec![1])).unwrap_err(),
+        theirs.combine(engine(), (&one, &one), 1, randomizers).unwrap_err(),
         Ciphertexts::concat(&[ours.clone(), theirs.clone()]).unwrap_err(),
         key().public_key().rerandomize_many(engine(), &theirs, SIGMA, &mut rng).unwrap_err(),
-        key().public_key().blind_many(engine(), &theirs, blinders).unwrap_err(),
         key().is_zero_many(engine(), &theirs).unwrap_err(),
         key().decrypt_many(engine(), &theirs).unwrap_err(),
     ] {
@@ -217,7 +217,8 @@ fn a_residue_outside_the_group_has_no_plaintext() {
     let outside = Integer::from(public.n() - 1u32);
     let ciphertexts = Ciphertexts::admit(engine(), public, &[Integer::from(1), outside]).unwrap();
     assert!(matches!(key().decrypt_many(engine(), &ciphertexts), Err(DgkError::NoPlaintext { index: 1 })));
-    assert!(!bool::from(key().is_zero_many(engine(), &ciphertexts).unwrap()[1]));
+    let zeros = key().is_zero_many(engine(), &ciphertexts).unwrap();
+    assert!(zeros[0].into_iter().all(bool::from) && !zeros[1].into_iter().any(bool::from));
 }
 
 /// The lengths of keys in use, with the tables that go with them.
@@ -226,23 +227,24 @@ fn a_key_of_2048_bits_encrypts_and_tests() {
     let options = EngineOptions { threads: 2, ..EngineOptions::from_env().unwrap() };
     let engine = Engine::new(&options).unwrap();
     let mut rng = SecureRng::from_os();
-    let key = SecretKey::generate(&engine, Parameters::new(2048, 17).unwrap(), &mut rng).unwrap();
+    let key = SecretKey::generate(&engine, Parameters::new(2048, 8).unwrap(), &mut rng).unwrap();
     let public = key.public_key();
     assert_eq!((public.ciphertext_len_bytes(), public.parameters().order_bits()), (256, 224));
     key.prepare_encryption(&engine).unwrap();
     public.prepare(&engine, SIGMA).unwrap();
-    let bits = vec![1, 0, 0, 1, 1, 0, 1, 0, 1];
+    let bits: Vec<u8> = (0..=255).collect();
     let sealed = key.encrypt_bits_many(&engine, Zeroizing::new(bits.clone()), &mut rng).unwrap();
-    let sent =
-        public.blind_many(&engine, &sealed, public.blinders(&engine, sealed.len(), SIGMA, &mut rng).unwrap()).unwrap();
+    let sent = public.rerandomize_many(&engine, &sealed, SIGMA, &mut rng).unwrap();
     let read = Ciphertexts::from_bytes(&engine, public, &sent.to_bytes(&engine)).unwrap();
     let zeros = key.is_zero_many(&engine, &read).unwrap();
-    assert!(zeros.into_iter().zip(bits).all(|(zero, bit)| bool::from(zero) != (bit == 1)));
+    for (zeros, bits) in zeros.into_iter().zip(bits) {
+        assert_eq!(zeros.map(bool::from), std::array::from_fn(|slot| bits >> slot & 1 == 0));
+    }
 }
 
 #[test]
 fn what_one_engine_wrote_every_other_one_reads() {
-    let all: Vec<u64> = (0..u()).collect();
+    let all: Vec<u64> = (0..40).chain([u() - 1]).collect();
     for writer in engines() {
         let bytes = encrypt(writer, &all).to_bytes(writer);
         for reader in engines() {

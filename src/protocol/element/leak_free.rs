@@ -56,7 +56,7 @@ pub(super) fn answer_shared(
 
     let CloudSide { channel, engine, rng, .. } = side;
     let hiding = leak_free::hiding(engine, key, compared, shares.len(), side.bounds.sigma(), rng)?;
-    let count = shares.len() * compared.indicators();
+    let count = compared.indicators(shares.len());
     let sealed = recv_compared(channel, engine, place, Operation::Factor, key, count)?;
     let answered = leak_free::answer(engine, compared, &sealed, shares, &deltas, hiding)?;
     send_compared(channel, engine, place, Operation::Compare, &answered)?;
@@ -94,7 +94,7 @@ pub(super) fn ask_shared(
     let KeySide { channel, engine, rng, .. } = side;
     let sealed = leak_free::seal(engine, key, compared, shares, rng)?;
     send_compared(channel, engine, place, Operation::Factor, &sealed)?;
-    let terms = shares.len() * compared.terms();
+    let terms = compared.terms(shares.len());
     let answered = recv_compared(channel, engine, place, Operation::Compare, key.public_key(), terms)?;
     let (beta, _seen) = leak_free::finish(engine, key, compared, shares, &answered)?;
     #[cfg(test)]

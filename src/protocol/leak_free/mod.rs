@@ -5,22 +5,27 @@
 //! a = Y2 - 1 + 2^l,  b = Y1,  of both the bits 0 to l;  delta a random bit of P1
 //! the bits below l as digits a_i, b_i, see [`digits`]; the lowest is a_0
 //! P2 -> P1: E[I_ik], I_ik = [a_i = k], for k >= 1, under the key of the comparison
-//! P1: E[I_i0] = E[1 - sum_k I_ik], and from sums of I_ik
+//! P1: I_i0 = 1 - sum_k I_ik, and from sums of I_ik
 //!     t_i = [a_i <= b_i] for i > 0, [a_0 < b_0] for i = 0   if delta = 0
 //!     t_i = [a_i >= b_i]                                    if delta = 1
 //!     c_i = t_i + sum_(j > i) [a_j != b_j]
-//! P1 -> P2: all c times random units of Z_u, under fresh randomisers, in a random order
+//! P1 -> P2: all c times random units, under fresh randomisers, in a random order
 //! z = [some c is 0],  beta = a_l xor z,  tau = b_l xor 1 xor delta
 //! ```
 //!
 //! A c is 0 where all higher digits agree and a's digit is above b's (delta = 0) or below it (delta = 1); the lowest digit
 //! counts equality as above. So z = [a >= b] or [a < b] of the bits below l, and at most one c is 0: whether one is depends
 //! on delta, and where it stands on the order. P2 sees a random bit and random units, P1 sees ciphertexts. |Y| < 2^l is a bound
-//! that the result needs to be right; nothing is hidden by it. A c is at most the number of digits, which is below u.
+//! that the result needs to be right; nothing is hidden by it.
+//!
+//! Eight values go together, each in a slot of the same ciphertexts ([`Slots`](crate::dgk::Slots)): an I_ik has the bits of
+//! all eight, a c their terms, each with a unit and in an order of its own. P1's part is a product of powers ([`terms`]). A c
+//! is at most the number of digits, which is below the modulus of every slot. Slots that no value fills hold 0.
 //!
 //! Damgard, Geisler, Kroigaard, "Homomorphic encryption and secure comparison", 2008, and the shared output as in Veugen,
-//! "Improving the DGK comparison protocol", 2012, bit by bit. Here digits of several bits take the place of bits, so that
-//! there are half as many terms to hide and to test, and equality needs no term of its own.
+//! "Improving the DGK comparison protocol", 2012, value by value and bit by bit. Digits of several bits take the place of
+//! bits here, so that there are half as many terms to hide and to test, and equality needs no term of its own; and with
+//! eight values to a ciphertext a comparison is an eighth of what is encrypted, sent, hidden and tested.
 
 mod digits;
 mod terms;
@@ -29,17 +34,17 @@ mod tests;
 
 use rayon::prelude::*;
 use rug::Integer;
-use subtle::Choice;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use crate::arith::Engine;
-use crate::dgk::{Blinders, Ciphertexts, DgkError, KEY_BITS, Parameters, PublicKey, SecretKey};
+use crate::arith::{Engine, Exponents};
+use crate::dgk::{Ciphertexts, DgkError, KEY_BITS, Parameters, PublicKey, Randomizers, SLOTS, SecretKey};
 use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs};
 
 use super::ProtocolError;
 use digits::Digits;
-use terms::terms_of;
+use terms::{Factors, Own};
 
 /// The longest values: with one bit more they fill a word.
 const LONGEST_BITS: u32 = 63;
@@ -60,7 +65,7 @@ pub(super) fn parameters(key_bits: u32, longest_bits: u32) -> Result<Parameters,
     let [.., longest_key] = KEY_BITS;
     let key_bits = KEY_BITS.into_iter().find(|offered| *offered >= key_bits).unwrap_or(longest_key);
     let refused = |error: DgkError| ProtocolError::Config { reason: error.to_string() };
-    Parameters::new(key_bits, longest_bits).map_err(refused)
+    Parameters::new(key_bits, Digits::new(longest_bits.max(1)).len() as u32).map_err(refused)
 }
 
 /// How the values of a tensor are compared.
@@ -73,14 +78,14 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    /// Ciphertexts that P2 sends for each value.
-    pub fn indicators(self) -> usize {
-        self.digits().indicators()
+    /// Ciphertexts that P2 sends for `count` values.
+    pub fn indicators(self, count: usize) -> usize {
+        count.div_ceil(SLOTS) * self.digits().indicators()
     }
 
-    /// Ciphertexts that P1 answers for each value.
-    pub fn terms(self) -> usize {
-        self.digits().len()
+    /// Ciphertexts that P1 answers for `count` values.
+    pub fn terms(self, count: usize) -> usize {
+        count.div_ceil(SLOTS) * self.digits().len()
     }
 
     fn digits(self) -> Digits {
@@ -127,9 +132,15 @@ pub(super) fn seal(
 ) -> Result<Ciphertexts, DgkError> {
     let numbers = compared.all_of_key_server(shares);
     // Of its full size from the start, so that no copy stays behind.
-    let mut bits = Zeroizing::new(Vec::with_capacity(shares.len() * compared.indicators()));
-    for run in compared.digits().runs() {
-        bits.extend(run.indicator_bits(&numbers).map(|bit| bit.unwrap_u8()));
+    let mut bits = Zeroizing::new(Vec::with_capacity(compared.indicators(shares.len())));
+    for values in numbers.chunks(SLOTS) {
+        for digit in compared.digits().each() {
+            let is_k = |k: u64| {
+                let in_slot = |(slot, number): (usize, &u64)| digit.of(*number).ct_eq(&k).unwrap_u8() << slot;
+                values.iter().enumerate().map(in_slot).fold(0, |bits, bit| bits | bit)
+            };
+            bits.extend((1..=digit.indicators() as u64).map(is_k));
+        }
     }
     key.encrypt_bits_many(engine, bits, rng)
 }
@@ -149,24 +160,24 @@ pub(super) fn hiding(
     sigma: u32,
     rng: &mut SecureRng,
 ) -> Result<Hiding, DgkError> {
-    let terms = compared.terms();
-    let mut orders = Zeroizing::new(Vec::with_capacity(count * terms));
-    (0..count).for_each(|_| orders.extend(permutation(terms, rng).iter()));
-    Ok(Hiding { orders, blinders: key.blinders(engine, count * terms, sigma, rng)? })
+    let (digits, terms) = (compared.digits().len(), compared.terms(count));
+    let mut orders = Zeroizing::new(Vec::with_capacity(count * digits));
+    (0..count).for_each(|_| orders.extend(permutation(digits, rng).iter()));
+    let units = key.parameters().slots().random_units(terms, rng);
+    Ok(Hiding { orders, units, randomizers: key.randomizers(engine, terms, sigma, rng)? })
 }
 
 /// See [`hiding`]; for one use.
 pub(super) struct Hiding {
     /// For each value the places of its terms.
     orders: Zeroizing<Vec<usize>>,
-    blinders: Blinders,
+    /// For each group of values, term and slot.
+    units: Zeroizing<Vec<u8>>,
+    randomizers: Randomizers,
 }
 
-/// Values whose terms P1 computes together, in memory that is near.
-const VALUES_TOGETHER: usize = 64;
-
-/// P1: the blinded c of every value, `compared.terms()` for each, from what [`seal`] made of as many values.
-/// Timing class: `constant` in deltas and, but for signs and lengths in limbs, in shares; `fixed_sequence` in what blinds.
+/// P1: the hidden c of every value, `compared.terms(values)` ciphertexts, from what [`seal`] made of as many values.
+/// Timing class: `fixed_sequence` in deltas, shares and what hides, but for the shares' signs and lengths in limbs.
 pub(super) fn answer(
     engine: &Engine,
     compared: Compared,
@@ -175,32 +186,32 @@ pub(super) fn answer(
     deltas: &[Choice],
     hiding: Hiding,
 ) -> Result<Ciphertexts, DgkError> {
-    let (count, terms) = (shares.len(), compared.terms());
-    let numbers = compared.all_of_cloud(shares);
-    let piece = |first: usize| {
-        let values = first..count.min(first + VALUES_TOGETHER);
-        let own = (&numbers[values.clone()], &deltas[values.clone()]);
-        // Every I_ik has `count` ciphertexts in a row.
-        let rows = (0..sealed.len()).step_by(count.max(1));
-        let places: Vec<usize> = rows.flat_map(|row| values.clone().map(move |value| row + value)).collect();
-        terms_of(engine, compared.digits(), &sealed.gather(engine, &places), own)
-    };
-    let firsts: Vec<usize> = (0..count).step_by(VALUES_TOGETHER).collect();
-    let pieces = engine.install(|| firsts.into_par_iter().map(piece).collect::<Result<Vec<_>, _>>())?;
-    if pieces.is_empty() {
+    if shares.is_empty() {
         return Ok(sealed.clone());
     }
-
-    // Value by value, its terms in a random order.
-    let place = |(index, term): (usize, &usize)| {
-        let value = index / terms;
-        let first = value / VALUES_TOGETHER * VALUES_TOGETHER;
-        let together = VALUES_TOGETHER.min(count - first);
-        first * terms + term * together + value - first
+    let (digits, parameters) = (compared.digits(), sealed.key().parameters());
+    let numbers = compared.all_of_cloud(shares);
+    let own = |value: usize| Own {
+        number: numbers[value],
+        delta: u64::from(deltas[value].unwrap_u8()),
+        order: &hiding.orders[value * digits.len()..][..digits.len()],
     };
-    let order: Zeroizing<Vec<usize>> = Zeroizing::new(hiding.orders.iter().enumerate().map(place).collect());
-    let all = Ciphertexts::concat(&pieces)?.gather(engine, &order);
-    sealed.key().blind_many(engine, &all, hiding.blinders)
+    let of_group = |first: usize| {
+        let values: Vec<Own<'_>> = (first..shares.len().min(first + SLOTS)).map(own).collect();
+        let units = &hiding.units[first * digits.len()..][..SLOTS * digits.len()];
+        Factors::new(digits, parameters.slots(), &values, units)
+    };
+    let groups = shares.len().div_ceil(SLOTS);
+    let factors: Vec<Factors> =
+        engine.install(|| (0..groups).into_par_iter().map(|group| of_group(group * SLOTS)).collect());
+    let exponents = |part: fn(&Factors) -> &[u64]| {
+        let mut all = Zeroizing::new(Vec::with_capacity(groups * part(&factors[0]).len()));
+        factors.iter().for_each(|factors| all.extend_from_slice(part(factors)));
+        Exponents::single_use_words(all, parameters.plaintext_bits())
+    };
+    let (of_indicators, constants) =
+        (exponents(|factors| &factors.of_indicators), exponents(|factors| &factors.constants));
+    sealed.combine(engine, (&of_indicators, &constants), groups, hiding.randomizers)
 }
 
 /// P2: its bits beta, and the bits z that it has seen.
@@ -211,11 +222,27 @@ pub(super) fn finish(
     shares: &[Integer],
     answered: &Ciphertexts,
 ) -> Result<(Vec<Choice>, Vec<Choice>), DgkError> {
-    let zeros = key.is_zero_many(engine, answered)?;
-    let any = |terms: &[Choice]| terms.iter().fold(Choice::from(0), |any, zero| any | *zero);
-    let seen: Vec<Choice> = zeros.chunks_exact(compared.terms()).map(any).collect();
+    let seen = zeros(engine, key, compared, shares.len(), answered)?.iter().map(|zeros| any(zeros)).collect::<Vec<_>>();
     let numbers = compared.all_of_key_server(shares);
     Ok((compared.top_bits(&numbers).zip(&seen).map(|(top, zero)| top ^ *zero).collect(), seen))
+}
+
+/// For each of `count` values which of its terms are 0.
+pub(super) fn zeros(
+    engine: &Engine,
+    key: &SecretKey,
+    compared: Compared,
+    count: usize,
+    answered: &Ciphertexts,
+) -> Result<Vec<Vec<Choice>>, DgkError> {
+    let (zeros, terms) = (key.is_zero_many(engine, answered)?, compared.digits().len());
+    let of_value =
+        |value: usize| zeros[value / SLOTS * terms..][..terms].iter().map(|slots| slots[value % SLOTS]).collect();
+    Ok((0..count).map(of_value).collect())
+}
+
+fn any(choices: &[Choice]) -> Choice {
+    choices.iter().fold(Choice::from(0), |any, choice| any | *choice)
 }
 
 /// A uniform order of `len` things, at most 2^-57 from uniform for the few that there are; addresses show it, to this process

@@ -1,95 +1,100 @@
-//! What P1 computes of P2's ciphertexts: the terms c_i of a comparison, before anything hides them.
+//! What P1 computes of P2's ciphertexts: the terms c_i of a comparison times units, in their order, as factors of the bits
+//! I_jk and a constant. Every value is in a slot of its own, so that a factor is put together from those of a group of
+//! values.
+//!
+//! In the bits \[a = k\] of a digit, k = 0 among them, \[a != b\] has the factor \[k != b\], and \[a < b\], \[a <= b\] and
+//! \[a >= b\] have \[k < b\], \[k <= b\] and \[k >= b\]. \[a = 0\] = 1 - sum_k \[a = k\] is not sent: its factor is
+//! subtracted from all others and is the constant.
 
-use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroizing;
 
-use crate::arith::Engine;
-use crate::dgk::{Ciphertexts, DgkError};
+use crate::dgk::{SLOTS, Slots};
 
-use super::digits::{Digits, Run};
+use super::digits::{Digit, Digits};
 
-/// E[c_i] of some values, place by place, from their E[I_ik], own numbers and deltas. Timing class: `constant` in the
-/// numbers and deltas.
-pub(super) fn terms_of(
-    engine: &Engine,
+/// What P1 knows of one value.
+pub(super) struct Own<'a> {
+    /// Its bits of the number b.
+    pub number: u64,
+    /// 0 or 1.
+    pub delta: u64,
+    /// For each digit the place of its term in what is sent.
+    pub order: &'a [usize],
+}
+
+/// Plaintexts of a group of values that turn P2's ciphertexts into the terms.
+pub(super) struct Factors {
+    /// terms x indicators.
+    pub of_indicators: Zeroizing<Vec<u64>>,
+    /// One a term.
+    pub constants: Zeroizing<Vec<u64>>,
+}
+
+impl Factors {
+    /// For up to [`SLOTS`] values; `units` has one for each term and slot. Timing class: `constant` in numbers, deltas and
+    /// units; addresses tell the order, to this process alone.
+    pub fn new(digits: Digits, slots: Slots, values: &[Own<'_>], units: &[u8]) -> Factors {
+        let (terms, indicators) = (digits.len(), digits.indicators());
+        let mut factors = Factors {
+            of_indicators: Zeroizing::new(vec![0; terms * indicators]),
+            constants: Zeroizing::new(vec![0; terms]),
+        };
+        for (slot, own) in values.iter().enumerate() {
+            for (place, term) in own.order.iter().enumerate() {
+                let unit = u64::from(units[place * SLOTS + slot]);
+                let of_indicators = &mut factors.of_indicators[term * indicators..][..indicators];
+                factors.constants[*term] += add_term(digits, slots, (slot, unit), (own, place), of_indicators);
+            }
+        }
+        let Factors { of_indicators, constants } = &mut factors;
+        of_indicators.iter_mut().chain(constants.iter_mut()).for_each(|factor| *factor = slots.reduce_sum(*factor));
+        factors
+    }
+}
+
+/// Adds the factors of the term of the digit at `place` times a unit, in a slot; the constant comes back. All of them are
+/// multiples of the slot's cofactor, which is a unit there and 0 in all other slots.
+fn add_term(
     digits: Digits,
-    sealed: &Ciphertexts,
-    (numbers, deltas): (&[u64], &[Choice]),
-) -> Result<Ciphertexts, DgkError> {
-    let mut first = 0;
-    let mut parts = Vec::new();
-    for run in digits.runs() {
-        let len = run.indicators() * run.places.len() * numbers.len();
-        parts.push(compare_digits(engine, &run, &sealed.slice(first..first + len), numbers, deltas)?);
-        first += len;
+    slots: Slots,
+    (slot, unit): (usize, u64),
+    (own, place): (&Own<'_>, usize),
+    factors: &mut [u64],
+) -> u64 {
+    let (cofactor, opposite) = (slots.cofactor(slot), slots.moduli()[slot] - unit);
+    let mut constant = 0;
+    for (at, digit) in digits.each().enumerate().skip(place) {
+        let b = digit.of(own.number);
+        let factor = |k: u64| if at == place { in_term(k, b, own.delta, place) } else { 1 ^ is(k, b) };
+        let of_zero = factor(0);
+        constant += of_zero;
+        for (k, sum) in (1..).zip(&mut factors[indicators_of(digit)]) {
+            let of_k = factor(k);
+            // Their difference times the unit, as a number of the slot.
+            *sum += cofactor * ((of_k & (1 ^ of_zero)) * unit + (of_zero & (1 ^ of_k)) * opposite);
+        }
     }
-    let (terms, differ): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-    let (terms, differ) = (Ciphertexts::concat(&terms)?, Ciphertexts::concat(&differ)?);
-    if digits.len() == 1 { Ok(terms) } else { add_above(engine, &terms, &differ, numbers.len()) }
+    cofactor * slots.reduce_in(slot, constant * unit)
 }
 
-/// E[t_i] and E[a_i != b_i] of the digits of a run, place by place, from their E[I_ik].
-fn compare_digits(
-    engine: &Engine,
-    run: &Run,
-    sealed: &Ciphertexts,
-    numbers: &[u64],
-    deltas: &[Choice],
-) -> Result<(Ciphertexts, Ciphertexts), DgkError> {
-    let (last, len) = (run.indicators(), run.places.len() * numbers.len());
-    let indicator = |k: usize| sealed.slice((k - 1) * len..k * len);
-    let [zero, one] = sealed.key().constants(engine);
-
-    // from[k] = [a >= k], below[k] = [a < k].
-    let mut from = vec![indicator(last)];
-    for k in (1..last).rev() {
-        from.push(indicator(k).add(engine, &from[from.len() - 1])?);
-    }
-    from.push(one.clone());
-    from.reverse();
-    let mut below = vec![zero, from[1].negate(engine)?.add(engine, &one)?];
-    for k in 1..last {
-        below.push(below[k].add(engine, &indicator(k))?);
-    }
-
-    // Whatever b is, something is made ready for it, and one of all is taken.
-    let mut differ = vec![from[1].clone()];
-    for k in 1..last {
-        differ.push(below[k].add(engine, &from[k + 1])?);
-    }
-    differ.push(below[last].clone());
-    let mut own = Zeroizing::new(Vec::with_capacity(len));
-    own.extend(run.digits(numbers));
-    let differ = Ciphertexts::choose(engine, &differ.iter().collect::<Vec<_>>(), own.clone())?;
-
-    // Of below[0], ..., below[last], one, from[0], ..., from[last]: below[b + 1] or, at the lowest place, below[b]; or from[b].
-    let options: Vec<&Ciphertexts> = below.iter().chain([&one]).chain(&from).collect();
-    let first_from = (last + 2) as u8;
-    let choices = own.iter().enumerate().map(|(index, digit)| {
-        let is_lowest = run.places.start == 0 && index < numbers.len();
-        let below = digit + u8::from(!is_lowest);
-        u8::conditional_select(&below, &(first_from + digit), deltas[index % numbers.len()])
-    });
-    let terms = Ciphertexts::choose(engine, &options, Zeroizing::new(choices.collect()))?;
-    Ok((terms, differ))
+fn indicators_of(digit: Digit) -> std::ops::Range<usize> {
+    digit.first_indicator..digit.first_indicator + digit.indicators()
 }
 
-/// c_i = t_i + sum_(j > i) [a_j != b_j], for `count` values at each of two places at least.
-fn add_above(
-    engine: &Engine,
-    terms: &Ciphertexts,
-    differ: &Ciphertexts,
-    count: usize,
-) -> Result<Ciphertexts, DgkError> {
-    let place = |place: usize| place * count..(place + 1) * count;
-    let top = terms.len() / count - 1;
-    let mut sum = differ.slice(place(top));
-    let mut sums = vec![sum.clone()];
-    for lower in (1..top).rev() {
-        sum = sum.add(engine, &differ.slice(place(lower)))?;
-        sums.push(sum.clone());
-    }
-    sums.reverse();
-    let lower = terms.slice(0..top * count).add(engine, &Ciphertexts::concat(&sums)?)?;
-    Ciphertexts::concat(&[lower, terms.slice(place(top))])
+/// The factor of \[a = k\] in t of the digit at a place: \[k <= b\], at the lowest \[k < b\]; \[k >= b\] if delta is 1.
+fn in_term(k: u64, b: u64, delta: u64, place: usize) -> u64 {
+    let strict = u64::from(place == 0);
+    let up_to = is_less(k, b + 1 - strict);
+    let from = 1 ^ is_less(k, b);
+    up_to ^ (delta & (up_to ^ from))
+}
+
+/// \[x = y\] for digits. `constant`.
+fn is(x: u64, y: u64) -> u64 {
+    1 ^ (is_less(x, y) | is_less(y, x))
+}
+
+/// \[x < y\] for x, y < 2^63. `constant`.
+fn is_less(x: u64, y: u64) -> u64 {
+    std::hint::black_box(x.wrapping_sub(y) >> 63)
 }

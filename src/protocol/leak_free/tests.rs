@@ -40,10 +40,9 @@ fn compare(engine: &Engine, bits: u32, values: &[i64], seed: u64) -> (Vec<bool>,
     let deltas: Vec<Choice> = values.iter().map(|_| Choice::from(inputs.below(2) as u8)).collect();
     let sealed = seal(engine, key(), compared, &own, &mut rng).unwrap();
     let answered = answered(engine, compared, &sealed, &cloud, &deltas).unwrap();
-    let zeros = key().is_zero_many(engine, &answered).unwrap();
-    let zeros = zeros.chunks(compared.terms()).map(|terms| terms.iter().filter(|zero| bool::from(**zero)).count());
+    let zeros = zeros(engine, key(), compared, values.len(), &answered).unwrap();
+    let zeros: Vec<usize> = zeros.iter().map(|terms| terms.iter().filter(|zero| bool::from(**zero)).count()).collect();
     let (beta, seen) = finish(engine, key(), compared, &own, &answered).unwrap();
-    let zeros: Vec<usize> = zeros.collect();
     assert!(seen.iter().zip(&zeros).all(|(seen, zeros)| bool::from(*seen) == (*zeros > 0)));
     let tau = own_bits(compared, &cloud, &deltas);
     (beta.iter().zip(&tau).map(|(beta, tau)| bool::from(*beta ^ *tau)).collect(), zeros)
@@ -90,9 +89,8 @@ fn every_place_of_the_zero_is_as_likely() {
     let deltas = deltas_that_show_a_zero(compared, &cloud, &own);
     let sealed = seal(engine(2), key(), compared, &own, &mut rng).unwrap();
     let answered = answered(engine(2), compared, &sealed, &cloud, &deltas).unwrap();
-    let zeros = key().is_zero_many(engine(2), &answered).unwrap();
-    let mut places = vec![0u32; compared.terms()];
-    for terms in zeros.chunks(compared.terms()) {
+    let mut places = vec![0u32; compared.digits().len()];
+    for terms in zeros(engine(2), key(), compared, values.len(), &answered).unwrap() {
         let place = terms.iter().position(|zero| bool::from(*zero)).expect("delta was chosen so that there is a zero");
         places[place] += 1;
     }
@@ -136,9 +134,9 @@ fn every_pair_of_short_numbers_is_compared_rightly() {
         let deltas: Vec<Choice> = cases.iter().map(|(.., delta)| Choice::from(*delta)).collect();
         let engine = engine(2);
         let sealed = seal(engine, key(), compared, &own, &mut rng).unwrap();
-        assert_eq!(sealed.len(), cases.len() * compared.indicators());
+        assert_eq!(sealed.len(), compared.indicators(cases.len()));
         let answered = answered(engine, compared, &sealed, &cloud, &deltas).unwrap();
-        assert_eq!(answered.len(), cases.len() * compared.terms());
+        assert_eq!(answered.len(), compared.terms(cases.len()));
         let (beta, _) = finish(engine, key(), compared, &own, &answered).unwrap();
         let tau = own_bits(compared, &cloud, &deltas);
         for ((beta, tau), case) in beta.iter().zip(&tau).zip(&cases) {
@@ -147,11 +145,11 @@ fn every_pair_of_short_numbers_is_compared_rightly() {
     }
 }
 
-/// P2 could open every term: whatever is compared, what is not 0 is every unit of Z_u as often as any other.
+/// P2 could open every term: whatever is compared, what is not 0 is every unit of its slot as often as any other.
 #[test]
 fn terms_that_are_not_zero_are_uniform_units() {
     let compared = Compared { bits: 10, share_bits: 58 };
-    let units = u64::from(key().public_key().parameters().plaintext_modulus()) - 1;
+    let slots = key().public_key().parameters().slots();
     for value in [0, 700, -3] {
         let mut rng = SecureRng::from_os();
         let values = vec![value; 1000];
@@ -159,12 +157,15 @@ fn terms_that_are_not_zero_are_uniform_units() {
         let deltas = vec![Choice::from(0); values.len()];
         let sealed = seal(engine(2), key(), compared, &own, &mut rng).unwrap();
         let sent = answered(engine(2), compared, &sealed, &cloud, &deltas).unwrap();
-        let mut counts = vec![0u64; units as usize + 1];
-        key().decrypt_many(engine(2), &sent).unwrap().iter().for_each(|plaintext| counts[*plaintext as usize] += 1);
-        let expected = counts[1..].iter().sum::<u64>() as f64 / units as f64;
-        for (unit, count) in counts.iter().enumerate().skip(1) {
-            // Six standard deviations.
-            assert!((*count as f64 - expected).abs() < 6.0 * expected.sqrt(), "{value}: {count} times {unit}");
+        let opened = key().decrypt_many(engine(2), &sent).unwrap();
+        for (slot, modulus) in slots.moduli().into_iter().enumerate() {
+            let mut counts = vec![0u64; modulus as usize];
+            opened.iter().for_each(|plaintext| counts[slots.split(*plaintext)[slot] as usize] += 1);
+            let expected = counts[1..].iter().sum::<u64>() as f64 / (modulus - 1) as f64;
+            for (unit, count) in counts.iter().enumerate().skip(1) {
+                // Six standard deviations.
+                assert!((*count as f64 - expected).abs() < 6.0 * expected.sqrt(), "{value}: {count} times {unit}");
+            }
         }
     }
 }
@@ -175,7 +176,7 @@ fn randomisers_of_terms_have_the_length_that_sigma_asks_for() {
     let public = key().public_key();
     for sigma in [20, 40, 64] {
         let hiding = hiding(engine(2), public, compared, 3, sigma, &mut SecureRng::from_os()).unwrap();
-        assert_eq!(hiding.blinders.len(), 6);
-        assert_eq!(hiding.blinders.randomizer_bits(), 2 * public.parameters().order_bits() + sigma);
+        assert_eq!(hiding.randomizers.len(), 2);
+        assert_eq!(hiding.randomizers.exponent_bits(), 2 * public.parameters().order_bits() + sigma);
     }
 }

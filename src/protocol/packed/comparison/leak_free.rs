@@ -50,7 +50,7 @@ pub(super) fn answer(
     // While P2 encrypts.
     let hiding =
         work.timed(Work::Comparison, || leak_free::hiding(engine, key, compared, count, widths.sigma(), rng))?;
-    let sealed = side.recv_compared(place, Operation::Factor, key, count * compared.indicators())?;
+    let sealed = side.recv_compared(place, Operation::Factor, key, compared.indicators(count))?;
     let Side { engine, work, .. } = side;
     let answered =
         work.timed(Work::Comparison, || leak_free::answer(engine, compared, &sealed, share.values(), deltas, hiding))?;
@@ -60,7 +60,7 @@ pub(super) fn answer(
 /// P2: its bits beta.
 pub(super) fn finish(side: &mut Side, place: Place, share: &Share, key: &dgk::SecretKey) -> Result<Vec<Choice>, Error> {
     let compared = compared(side, place);
-    let count = share.values().len() * compared.terms();
+    let count = compared.terms(share.values().len());
     let answered = side.recv_compared(place, Operation::Compare, key.public_key(), count)?;
     let Side { engine, work, .. } = side;
     let (bits, seen) =
@@ -69,9 +69,9 @@ pub(super) fn finish(side: &mut Side, place: Place, share: &Share, key: &dgk::Se
     side.require_new_or_same(place, Operation::Compare, &seen)?;
     #[cfg(test)]
     {
-        let zeros = key.is_zero_many(&side.engine, &answered)?;
-        let count = |terms: &[Choice]| terms.iter().filter(|zero| bool::from(**zero)).count();
-        side.witness.zeros.push((place, zeros.chunks(compared.terms()).map(count).collect()));
+        let zeros = leak_free::zeros(&side.engine, key, compared, share.values().len(), &answered)?;
+        let count = |terms: &Vec<Choice>| terms.iter().filter(|zero| bool::from(**zero)).count();
+        side.witness.zeros.push((place, zeros.iter().map(count).collect()));
     }
     Ok(bits)
 }
