@@ -9,7 +9,6 @@ use smlp::arith::{Engine, EngineError, EngineKind, EngineOptions, Exponents};
 use smlp::dgk::{Ciphertexts, Parameters, SLOTS, SecretKey};
 use smlp::rng::SecureRng;
 use subtle::Choice;
-use zeroize::Zeroizing;
 
 const KEY_BITS: u32 = 2048;
 /// What comparisons of 17 bits have: digits, and bits that tell them.
@@ -42,8 +41,7 @@ fn comparison(criterion: &mut Criterion) {
         let key = SecretKey::generate(&engine, parameters, &mut rng).expect("a key is made");
         let public = key.public_key();
         let bits: Vec<u8> = (0..BATCH).map(|index| (index % 251) as u8).collect();
-        let secret_bits = || Zeroizing::new(bits.clone());
-        let sealed = key.encrypt_bits_many(&engine, secret_bits(), &mut rng).expect("bits are plaintexts");
+        let sealed = key.encrypt_bits_many(&engine, &bits, &mut rng).expect("bits are plaintexts");
         public.prepare(&engine, SIGMA).expect("tables are built");
         let zeros = key.is_zero_many(&engine, &sealed).expect("ciphertexts are under this key");
         let is_right = |(zeros, bits): (&[Choice; SLOTS], &u8)| {
@@ -55,7 +53,7 @@ fn comparison(criterion: &mut Criterion) {
         group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(BATCH as u64));
         let name = |operation: &str| BenchmarkId::new(format!("{operation}, {}", engine.kind()), KEY_BITS);
         group.bench_function(name("encrypt_bits"), |bencher| {
-            bencher.iter(|| key.encrypt_bits_many(&engine, secret_bits(), &mut rng).expect("what ran once runs again"));
+            bencher.iter(|| key.encrypt_bits_many(&engine, &bits, &mut rng).expect("what ran once runs again"));
         });
         let mut rng = SecureRng::from_os();
         group.bench_function(name("rerandomize"), |bencher| {

@@ -1,7 +1,7 @@
 //! The one place that knows which backends there are.
 
 use super::algorithms::comb::FixedBase;
-use super::algorithms::{choose, comb, convert, inverse, product, straus};
+use super::algorithms::{comb, convert, inverse, product, select, straus};
 use super::backend::Backend;
 use super::backend::gmp::Gmp;
 #[cfg(target_arch = "x86_64")]
@@ -115,7 +115,7 @@ impl<B: Backend> Operations for B {
                 straus::multi_power::<B>(bases, exponents, *groups, power_class(exponents, constant_time))
             }
             Job::InvertVartime(batch) => inverse::invert_vartime::<B>(batch)?,
-            Job::Choose { options, choices } => choose::choose::<B>(options, choices),
+            Job::Select { on_zero, on_one, choices } => select::select::<B>(on_zero, on_one, choices),
         })
     }
 

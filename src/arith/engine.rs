@@ -139,8 +139,8 @@ impl Engine {
         self.run(Job::ProductRuns { batch: batch.clone(), run })
     }
 
-    /// Powers; the two lengths are equal, or either is one. Public exponents of public moduli take time that depends on
-    /// them, everything else is `constant`.
+    /// Powers; the two lengths are equal, or either is one. Public exponents of public moduli, and a single short one of any,
+    /// take time that depends on them, everything else is `constant`.
     ///
     /// # Errors
     /// [`EngineError::Shape`].
@@ -200,25 +200,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Shape`].
     pub fn select(&self, on_zero: &Batch, on_one: &Batch, choices: &[Choice]) -> Result<Batch, EngineError> {
-        let choices = Zeroizing::new(choices.iter().map(Choice::unwrap_u8).collect());
-        self.choose(&[on_zero.clone(), on_one.clone()], choices)
-    }
-
-    /// For each position the residue that its choice names among `options`, of which each has as many residues as there are
-    /// choices, or a single one for all. Timing class: `constant` in the choices.
-    ///
-    /// # Errors
-    /// [`EngineError::Shape`] for lengths or moduli that do not fit, no option, or a choice beyond them.
-    pub fn choose(&self, options: &[Batch], choices: Zeroizing<Vec<u8>>) -> Result<Batch, EngineError> {
-        self.run(Job::Choose { options: options.to_vec(), choices: Arc::new(choices) })
-    }
-
-    /// [`Batch::gather`] on all threads.
-    ///
-    /// # Panics
-    /// As there.
-    pub fn gather(&self, batch: &Batch, indices: &[usize]) -> Batch {
-        self.install(|| batch.gather(indices))
+        let choices = Arc::new(Zeroizing::new(choices.iter().map(Choice::unwrap_u8).collect()));
+        self.run(Job::Select { on_zero: on_zero.clone(), on_one: on_one.clone(), choices })
     }
 
     /// Numbers of one width, each below the square of the widest modulus, as residues.

@@ -47,11 +47,13 @@ pub enum Job {
     },
     /// See [`Engine::invert_vartime`](super::Engine::invert_vartime).
     InvertVartime(Batch),
-    /// See [`Engine::choose`](super::Engine::choose).
-    Choose {
-        /// What there is to choose from.
-        options: Vec<Batch>,
-        /// The number of an option for each residue of the result.
+    /// See [`Engine::select`](super::Engine::select).
+    Select {
+        /// What a choice of zero takes.
+        on_zero: Batch,
+        /// What a choice of one takes.
+        on_one: Batch,
+        /// One choice for each residue, 0 or 1.
         choices: Arc<Zeroizing<Vec<u8>>>,
     },
 }

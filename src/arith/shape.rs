@@ -49,27 +49,16 @@ pub(super) fn check(job: &Job, kind: EngineKind) -> Result<(), EngineError> {
             made_by(bases.residues().layout(), kind)
         }
         Job::InvertVartime(batch) => made_by(batch.residues().layout(), kind),
-        Job::Choose { options, choices } => choose(options, choices, kind),
-    }
-}
-
-fn choose(options: &[Batch], choices: &[u8], kind: EngineKind) -> Result<(), EngineError> {
-    let Some(first) = options.first() else {
-        return refuse("a choice between no residues".to_owned());
-    };
-    for option in options {
-        same_form(first, option)?;
-        if option.len() != choices.len() && option.len() != 1 {
-            return refuse(format!("{} choices between {} residues", choices.len(), option.len()));
+        Job::Select { on_zero, on_one, choices } => {
+            same_form(on_zero, on_one)?;
+            if on_zero.len() != on_one.len() || on_zero.len() != choices.len() {
+                let (zero, one, choices) = (on_zero.len(), on_one.len(), choices.len());
+                return refuse(format!("{choices} choices between {zero} and {one} residues"));
+            }
+            same_moduli(on_zero, on_one)?;
+            made_by(on_zero.residues().layout(), kind)
         }
-        same_moduli(first, option)?;
     }
-    // Which choice it is stays out of the message.
-    let most = choices.iter().fold(0, |most, choice| most.max(*choice));
-    if usize::from(most) >= options.len() {
-        return refuse(format!("a choice beyond {} options", options.len()));
-    }
-    made_by(first.residues().layout(), kind)
 }
 
 fn multi_power(bases: &Batch, exponents: usize, groups: usize) -> Result<(), EngineError> {

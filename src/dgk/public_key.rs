@@ -16,7 +16,7 @@ use crate::rng::SecureRng;
 use crate::secret::{SecretInteger, SecretLimbs};
 
 /// Digit in bits of the table of g, which is small, so that it stays near.
-const PLAINTEXT_WINDOW_BITS: u32 = 6;
+const PLAINTEXT_WINDOW_BITS: u32 = 8;
 
 /// A public key (n, g, h, u, t). Cloning is cheap; the tables of powers of g and h are built once, when they are needed.
 #[derive(Clone)]

@@ -80,31 +80,22 @@ impl SecretKey {
         public.multiply(engine, &encoded, &self.randomizers(engine, plaintexts.len(), rng)?)
     }
 
-    /// [`SecretKey::encrypt_many`] for plaintexts that are 0 or 1 in every slot, bit i of a byte in slot i, with masked
-    /// selections in place of the table of g.
+    /// [`SecretKey::encrypt_many`] for plaintexts that are 0 or 1 in every slot, bit i of a byte in slot i, and that are
+    /// used once. Timing class: `fixed_sequence` in bits and r, `constant` in the key.
     ///
     /// # Errors
     /// If the engine fails.
     pub fn encrypt_bits_many(
         &self,
         engine: &Engine,
-        bits: Zeroizing<Vec<u8>>,
+        bits: &[u8],
         rng: &mut SecureRng,
     ) -> Result<Ciphertexts, DgkError> {
-        const HALF: usize = SLOTS / 2;
-        let (public, count) = (self.public_key(), bits.len());
-        let slots = self.parameters().slots();
-        let half = |first: usize| -> Result<Ciphertexts, DgkError> {
-            let of_pattern =
-                |pattern: u64| (0..HALF).map(|bit| (pattern >> bit & 1) * slots.one_at(first + bit)).sum::<u64>();
-            let plaintexts: Vec<u64> = (0..1 << HALF).map(|pattern| slots.reduce_sum(of_pattern(pattern))).collect();
-            let options = public.encode_many(engine, &plaintexts)?;
-            let options: Vec<Batch> = (0..options.len()).map(|index| options.batch().slice(index..index + 1)).collect();
-            let patterns = Zeroizing::new(bits.iter().map(|bits| bits >> first & ((1 << HALF) - 1)).collect());
-            Ok(Ciphertexts::from_batch(public, engine.choose(&options, patterns)?))
-        };
-        let encoded = engine.product(half(0)?.batch(), half(HALF)?.batch())?;
-        public.multiply(engine, &Ciphertexts::from_batch(public, encoded), &self.randomizers(engine, count, rng)?)
+        let (public, parameters) = (self.public_key(), self.parameters());
+        let mut plaintexts = Zeroizing::new(Vec::with_capacity(bits.len()));
+        plaintexts.extend(bits.iter().map(|bits| parameters.slots().join_bits(*bits)));
+        let encoded = public.encode(engine, &Exponents::single_use_words(plaintexts, parameters.plaintext_bits()))?;
+        public.multiply(engine, &encoded, &self.randomizers(engine, bits.len(), rng)?)
     }
 
     /// `count` numbers h^r, at most 2^-63 from uniform in the group of h. Timing class: `fixed_sequence` in r, `constant` in the key.

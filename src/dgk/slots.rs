@@ -16,13 +16,23 @@ pub const MAX_SLOT_BOUND: u32 = 64;
 pub struct Slots {
     bound: u32,
     moduli: [u64; SLOTS],
+    /// u.
+    product: u64,
+    /// For each slot the plaintext that is 1 there and 0 in all others.
+    ones: [u64; SLOTS],
 }
 
 impl Slots {
     /// Slots for numbers from 0 to `bound`.
     pub(super) fn new(bound: u32) -> Slots {
         let mut primes = (u64::from(bound).max(2) + 1..).filter(|candidate| is_prime(*candidate));
-        Slots { bound, moduli: std::array::from_fn(|_| primes.next().expect("there is always a larger prime")) }
+        let moduli: [u64; SLOTS] = std::array::from_fn(|_| primes.next().expect("there is always a larger prime"));
+        let product = moduli.iter().product();
+        let ones = moduli.map(|modulus| {
+            let mut multiples = (1..modulus).map(|factor| product / modulus * factor);
+            multiples.find(|multiple| multiple % modulus == 1).expect("the other primes are units")
+        });
+        Slots { bound, moduli, product, ones }
     }
 
     /// The largest number that the slots are made for.
@@ -37,7 +47,7 @@ impl Slots {
 
     /// u, below 2^51.
     pub fn product(&self) -> u64 {
-        self.moduli.iter().product()
+        self.product
     }
 
     /// Length of a plaintext in bits.
@@ -47,20 +57,20 @@ impl Slots {
 
     /// u divided by the modulus of a slot: a unit in this slot, 0 in all others.
     pub fn cofactor(&self, slot: usize) -> u64 {
-        self.product() / self.moduli[slot]
-    }
-
-    /// The plaintext that is 1 in a slot and 0 in all others.
-    pub fn one_at(&self, slot: usize) -> u64 {
-        let (cofactor, modulus) = (self.cofactor(slot), self.moduli[slot]);
-        (1..modulus).map(|factor| factor * cofactor).find(|one| one % modulus == 1).expect("the cofactor is a unit")
+        self.product / self.moduli[slot]
     }
 
     /// The plaintext with these numbers. Timing class: `_vartime`.
     pub fn join(&self, numbers: &[u64; SLOTS]) -> u64 {
-        let sum: u64 =
-            numbers.iter().enumerate().map(|(slot, number)| number % self.moduli[slot] * self.one_at(slot)).sum();
-        sum % self.product()
+        let of_slot = |slot: usize| numbers[slot] % self.moduli[slot] * self.ones[slot];
+        (0..SLOTS).map(of_slot).sum::<u64>() % self.product
+    }
+
+    /// The plaintext with 0 or 1 in every slot, bit i in slot i. Timing class: `constant`.
+    pub fn join_bits(&self, bits: u8) -> u64 {
+        let of_slot =
+            |(slot, one): (usize, &u64)| u64::from(std::hint::black_box(bits >> slot & 1)).wrapping_neg() & one;
+        self.reduce_sum(self.ones.iter().enumerate().map(of_slot).sum())
     }
 
     /// The numbers of a plaintext. Timing class: `_vartime`.
@@ -135,7 +145,7 @@ mod tests {
             for slot in 0..SLOTS {
                 let mut unit = [0; SLOTS];
                 unit[slot] = 1;
-                assert_eq!(slots.split(slots.one_at(slot)), unit);
+                assert_eq!(slots.split(slots.join_bits(1 << slot)), unit);
                 let mut cofactor = slots.split(slots.cofactor(slot));
                 assert_ne!(std::mem::take(&mut cofactor[slot]), 0);
                 assert_eq!(cofactor, [0; SLOTS]);
@@ -149,6 +159,9 @@ mod tests {
             let slots = Slots::new(bound);
             let (plaintext, factor) = (plaintext % slots.product(), factor % slots.product());
             prop_assert_eq!(slots.join(&slots.split(plaintext)), plaintext);
+            let bits = factor as u8;
+            let numbers: [u64; SLOTS] = std::array::from_fn(|slot| u64::from(bits >> slot & 1));
+            prop_assert_eq!(slots.split(slots.join_bits(bits)), numbers);
             let product = (u128::from(plaintext) * u128::from(factor) % u128::from(slots.product())) as u64;
             let (left, right) = (slots.split(plaintext), slots.split(factor));
             let each: [u64; SLOTS] = std::array::from_fn(|slot| left[slot] * right[slot] % slots.moduli()[slot]);

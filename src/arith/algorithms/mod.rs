@@ -1,12 +1,12 @@
 //! Algorithms over the kernels of any backend. Their operands go together: [`super::shape`] has looked.
 
-pub(crate) mod choose;
 pub(crate) mod comb;
 pub(crate) mod convert;
 pub(crate) mod inverse;
 mod joint_table;
 mod lane_table;
 pub(crate) mod product;
+pub(crate) mod select;
 pub(crate) mod straus;
 mod straus_plan;
 mod straus_shares;

@@ -1,4 +1,5 @@
-//! Powers by windows of fixed length: the same squarings and products whatever the exponents are.
+//! Powers by windows of fixed length: the same squarings and products whatever the exponents are; and by the bits of a
+//! short exponent that is public.
 
 use super::lane_table::{LaneTable, PRODUCT, fill_cost, look_up_cost};
 use super::table::{Digits, digit, digit_count};
@@ -8,8 +9,16 @@ use crate::arith::batch::Batch;
 use crate::arith::exponents::{Exponents, TimingClass};
 use crate::secret::SecretLimbs;
 
-/// bases\[i\]^exponents\[i\]; either may be a single one for all. Public exponents are treated as single-use ones.
+/// Up to so many bits a table costs more than the products that it saves.
+const SHORT_BITS: u32 = 24;
+
+/// bases\[i\]^exponents\[i\]; either may be a single one for all. Public exponents are treated as single-use ones, but for
+/// a short one for all.
 pub(crate) fn power<B: Backend>(bases: &Batch, exponents: &Exponents, class: TimingClass) -> Batch {
+    if exponents.class() == TimingClass::Vartime && exponents.len() == 1 && (1..=SHORT_BITS).contains(&exponents.bits())
+    {
+        return power_by_bits::<B>(bases, exponents.limbs(0)[0], class);
+    }
     let len = if bases.len() == 1 { exponents.len() } else { bases.len() };
     let moduli = bases.moduli().gather((0..len).map(|index| broadcast(bases.len(), index)));
     let layout = bases.residues().layout();
@@ -43,6 +52,21 @@ pub(crate) fn power<B: Backend>(bases: &Batch, exponents: &Exponents, class: Tim
             }
             table.look_up(kernels, factor, &digits);
             kernels.product(out, factor, scratch);
+        }
+    })
+}
+
+/// All bases to the power of one public exponent above 0.
+fn power_by_bits<B: Backend>(bases: &Batch, exponent: u64, class: TimingClass) -> Batch {
+    let layout = bases.residues().layout();
+    map_groups::<B>(bases.moduli().clone(), layout, bases.len(), class, |kernels, first, out, scratch| {
+        let base = bases.residues().group(first);
+        out.copy_from_slice(base);
+        for bit in (0..exponent.ilog2()).rev() {
+            kernels.square(out, scratch);
+            if exponent >> bit & 1 == 1 {
+                kernels.product(out, base, scratch);
+            }
         }
     })
 }

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use rug::Integer;
 use rug::ops::RemRounding;
 use subtle::Choice;
-use zeroize::Zeroizing;
 
 use super::oracle::Oracle;
 use super::{engines, in_each_class, integer, modulus, residues, secret};
@@ -189,22 +188,16 @@ proptest! {
     }
 
     #[test]
-    fn choices_name_their_options((modulus, values) in modulus_and(1..12), picks in proptest::collection::vec(0u8..5, 11)) {
-        let picks = &picks[..values.len()];
-        // An option that all positions share, and four of their own.
-        let rotated = |by: usize| (0..values.len()).map(|i| values[(i + by) % values.len()].clone()).collect::<Vec<_>>();
-        let options: Vec<Vec<Integer>> = (0..5).map(|by| if by == 2 { vec![values[0].clone()] } else { rotated(by) }).collect();
-        let expected: Vec<Integer> = picks
-            .iter()
-            .enumerate()
-            .map(|(index, &pick)| options[usize::from(pick)].get(index).unwrap_or(&values[0]).clone())
-            .collect();
+    fn short_public_powers_follow_the_bits((modulus, values) in modulus_and(0..12), exponent in 1u32..1 << 26) {
+        let oracle = Oracle::new(&modulus);
         for engine in engines() {
-            let options: Vec<Batch> = options.iter().map(|option| load(engine, &modulus, option)).collect();
-            let chosen = engine.choose(&options, Zeroizing::new(picks.to_vec()))?;
-            prop_assert_eq!(&engine.store(&chosen), &expected);
-            let single = engine.choose(&options[2..3], Zeroizing::new(vec![0; 9]))?;
-            prop_assert_eq!(&engine.store(&single), &vec![values[0].clone(); 9]);
+            let bases = load(engine, &modulus, &values);
+            for exponent in [exponent, exponent >> 20 | 1, 1, 2, (1 << 24) - 1, 1 << 24].map(Integer::from) {
+                let powers = engine.store(&engine.power(&bases, &Exponents::public(std::slice::from_ref(&exponent)))?);
+                for (value, power) in values.iter().zip(&powers) {
+                    prop_assert_eq!(&oracle.power(value, &exponent), power, "{}", exponent);
+                }
+            }
         }
     }
 

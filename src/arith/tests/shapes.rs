@@ -18,9 +18,10 @@ fn exponents(len: usize) -> Exponents {
 fn operands_that_do_not_go_together_are_refused_and_given_back() {
     let engine = &engines()[0];
     let table = engine.fixed_base(&Modulus::plain(&Integer::from(101)), &Integer::from(2), 3, 2).unwrap();
-    let choose = |options: &[usize], choices: &[u8]| Job::Choose {
-        options: options.iter().map(|len| batch(101, *len)).collect(),
-        choices: Arc::new(Zeroizing::new(choices.to_vec())),
+    let select = |zero, one, choices: usize| Job::Select {
+        on_zero: batch(101, zero),
+        on_one: batch(101, one),
+        choices: Arc::new(Zeroizing::new(vec![0; choices])),
     };
     let hostile = [
         Job::Product(batch(101, 2), batch(101, 3)),
@@ -36,10 +37,9 @@ fn operands_that_do_not_go_together_are_refused_and_given_back() {
         Job::MultiPower { bases: batch(101, 4), exponents: exponents(6), groups: 2 },
         Job::MultiPower { bases: batch(101, 0), exponents: exponents(6), groups: 2 },
         Job::MultiPower { bases: Batch::concat(&[batch(101, 1), batch(103, 1)]), exponents: exponents(2), groups: 1 },
-        choose(&[], &[]),
-        choose(&[2, 3], &[0, 1]),
-        choose(&[2, 2], &[0]),
-        choose(&[2, 1, 2], &[0, 3]),
+        select(2, 3, 2),
+        select(2, 2, 1),
+        select(2, 1, 2),
     ];
     for (index, job) in hostile.into_iter().enumerate() {
         let failed = engine.submit(job.clone()).wait().err().unwrap_or_else(|| panic!("job {index} was accepted"));
@@ -63,8 +63,9 @@ fn residues_of_another_engine_are_refused_and_can_be_stored() {
     for (maker, engine) in [(gmp, other), (other, gmp)] {
         let (own, foreign) = (engine.load(&moduli, &values), maker.load(&moduli, &values));
         let table = maker.fixed_base(&modulus, &values[0], 8, 2).unwrap();
-        let choose = |on_zero: &Batch, on_one: &Batch| Job::Choose {
-            options: vec![on_zero.clone(), on_one.clone()],
+        let select = |on_zero: &Batch, on_one: &Batch| Job::Select {
+            on_zero: on_zero.clone(),
+            on_one: on_one.clone(),
             choices: Arc::new(Zeroizing::new(vec![0; 3])),
         };
         let hostile = [
@@ -76,8 +77,8 @@ fn residues_of_another_engine_are_refused_and_can_be_stored() {
             Job::FixedPower { table, exponents: exponents(3) },
             Job::MultiPower { bases: foreign.clone(), exponents: exponents(3), groups: 1 },
             Job::InvertVartime(foreign.clone()),
-            choose(&own, &foreign),
-            choose(&foreign, &foreign),
+            select(&own, &foreign),
+            select(&foreign, &foreign),
         ];
         for (index, job) in hostile.into_iter().enumerate() {
             let error = engine.submit(job).wait().err().unwrap_or_else(|| panic!("job {index} was accepted")).error;

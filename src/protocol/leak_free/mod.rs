@@ -122,7 +122,8 @@ impl Compared {
     }
 }
 
-/// P2: E[I_ik] of its shares. Timing class: `constant` in the shares but for their signs and lengths in limbs.
+/// P2: E[I_ik] of its shares. Timing class: `fixed_sequence` in the shares but for their signs and
+/// lengths in limbs.
 pub(super) fn seal(
     engine: &Engine,
     key: &SecretKey,
@@ -142,7 +143,7 @@ pub(super) fn seal(
             bits.extend((1..=digit.indicators() as u64).map(is_k));
         }
     }
-    key.encrypt_bits_many(engine, bits, rng)
+    key.encrypt_bits_many(engine, &bits, rng)
 }
 
 /// P1's bits tau, which its shares and its bits delta determine.
