@@ -143,6 +143,42 @@ impl fmt::Debug for SecretIntegers {
     }
 }
 
+/// Bits that are wiped on drop: what a server holds of shared bits.
+#[derive(Clone, Default)]
+pub struct SecretBits(Vec<Choice>);
+
+impl FromIterator<Choice> for SecretBits {
+    fn from_iter<I: IntoIterator<Item = Choice>>(bits: I) -> Self {
+        let bits = bits.into_iter();
+        // Of its full size from the start, so that no copy stays behind.
+        let mut all = SecretBits(Vec::with_capacity(bits.size_hint().1.unwrap_or(0)));
+        all.0.extend(bits);
+        all
+    }
+}
+
+impl Deref for SecretBits {
+    type Target = [Choice];
+
+    fn deref(&self) -> &[Choice] {
+        &self.0
+    }
+}
+
+impl Drop for SecretBits {
+    fn drop(&mut self) {
+        self.0.fill(Choice::from(0));
+        // Looked at once more, so that the writes are not dropped as dead.
+        std::hint::black_box(&self.0[..]);
+    }
+}
+
+impl fmt::Debug for SecretBits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretBits({} ..)", self.0.len())
+    }
+}
+
 /// `on_one` where the choice is set, else `on_zero`, for |values| < 2^`bits`: both are raised by 2^bits and limbs are
 /// selected by masks. No branch and no address depends on the choice; the lengths of the values in limbs show.
 ///
@@ -218,7 +254,17 @@ mod tests {
         let secret = SecretInteger::new(Integer::from(4242));
         let limbs = SecretLimbs::from_integer(&secret, 2);
         let many: SecretIntegers = [Integer::from(4242)].into_iter().collect();
-        assert_eq!(format!("{secret:?} {limbs:?} {many:?}"), "SecretInteger(..) SecretLimbs(..) SecretIntegers(1 ..)");
+        let bits: SecretBits = [Choice::from(1)].into_iter().collect();
+        assert_eq!(
+            format!("{secret:?} {limbs:?} {many:?} {bits:?}"),
+            "SecretInteger(..) SecretLimbs(..) SecretIntegers(1 ..) SecretBits(1 ..)"
+        );
+    }
+
+    #[test]
+    fn bits_come_back_in_order() {
+        let bits: SecretBits = [1, 0, 1].map(Choice::from).into_iter().filter(|_| true).collect();
+        assert!(bits.iter().map(Choice::unwrap_u8).eq([1, 0, 1]));
     }
 
     #[test]

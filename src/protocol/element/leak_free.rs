@@ -11,7 +11,7 @@ use crate::paillier::Ciphertexts;
 use crate::protocol::leak_free::{self, Compared};
 use crate::protocol::message::{Operation, recv_compared, send_compared};
 use crate::protocol::place::Place;
-use crate::secret::SecretIntegers;
+use crate::secret::{SecretBits, SecretIntegers};
 
 use super::max_enc::complement;
 use super::side::{CloudSide, KeySide};
@@ -49,10 +49,10 @@ pub(super) fn answer_shared(
     compared: Compared,
     shares: &[Integer],
     key: &dgk::PublicKey,
-) -> Result<Vec<Choice>, Error> {
+) -> Result<SecretBits, Error> {
     let elements = side.masks.at(place.position(Purpose::Comparison));
     let delta = |element| Choice::from((elements.element(element).u64() & 1) as u8);
-    let deltas: Vec<Choice> = (0..shares.len() as u64).map(delta).collect();
+    let deltas: SecretBits = (0..shares.len() as u64).map(delta).collect();
 
     let CloudSide { channel, engine, rng, .. } = side;
     let hiding = leak_free::hiding(engine, key, compared, shares.len(), side.bounds.sigma(), rng)?;
@@ -90,7 +90,7 @@ pub(super) fn ask_shared(
     compared: Compared,
     shares: &[Integer],
     key: &dgk::SecretKey,
-) -> Result<Vec<Choice>, Error> {
+) -> Result<SecretBits, Error> {
     let KeySide { channel, engine, rng, .. } = side;
     let sealed = leak_free::seal(engine, key, compared, shares, rng)?;
     send_compared(channel, engine, place, Operation::Factor, &sealed)?;

@@ -19,7 +19,7 @@ use crate::mask::{MaskStream, Purpose};
 use crate::paillier::Ciphertexts;
 use crate::protocol::message::Operation;
 use crate::protocol::place::Place;
-use crate::secret::{SecretIntegers, SecretLimbs, select};
+use crate::secret::{SecretBits, SecretIntegers, SecretLimbs, select};
 
 use super::leak_free;
 use super::side::{CloudSide, KeySide};
@@ -116,7 +116,7 @@ pub(super) fn ask(side: &mut CloudSide, place: Place, values: &Ciphertexts) -> R
 fn ask_blinded(side: &mut CloudSide, place: Place, values: &Ciphertexts) -> Result<Ciphertexts, Error> {
     let masks = side.masks.at(place.position(Purpose::Comparison));
     let blinds: Vec<Blind> = (0..values.len() as u64).map(|i| Blind::draw(&mut masks.element(i))).collect();
-    let signs: Vec<Choice> = blinds.iter().map(|blind| blind.negative).collect();
+    let signs: SecretBits = blinds.iter().map(|blind| blind.negative).collect();
     let order = permutation(side, place, values.len());
 
     let blinded = blind(side, values, &blinds, &signs)?;

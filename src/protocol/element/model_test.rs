@@ -22,10 +22,12 @@ impl CloudServer {
         let side = &mut self.side;
         let key = side.comparison.clone().ok_or_else(no_key)?;
         let (weight_bits, compared) = (side.bounds.weight_bits(), side.bounds.model_compared());
+        // Opened in the end: nothing to wipe.
         let mut bits = Vec::new();
         for (at, part) in places(step, parameters.len()) {
             let masks = share(side, at, &parameters.slice(part), weight_bits)?;
-            bits.extend(answer_shared(side, at, compared, &moved(Role::Cloud, &masks, weight_bits), &key)?);
+            let own = moved(Role::Cloud, &masks, weight_bits);
+            bits.extend_from_slice(&answer_shared(side, at, compared, &own, &key)?);
         }
         let theirs = open(&mut side.channel, place(step, Phase::ModelTest, 0), &bits)?;
         Ok(judge(&self.config.plan.layers, weight_bits, step, &bits, &theirs)?)
@@ -39,10 +41,12 @@ impl KeyServer {
         let side = &mut self.side;
         let key = side.comparison.clone().ok_or_else(no_key)?;
         let (weight_bits, compared) = (side.bounds.weight_bits(), side.bounds.model_compared());
+        // Opened in the end: nothing to wipe.
         let mut bits = Vec::new();
         for (at, part) in places(step, layers.parameters()) {
             let shares = recv_shares(side, at, part.len(), weight_bits)?;
-            bits.extend(ask_shared(side, at, compared, &moved(Role::Key, &shares, weight_bits), &key)?);
+            let own = moved(Role::Key, &shares, weight_bits);
+            bits.extend_from_slice(&ask_shared(side, at, compared, &own, &key)?);
         }
         let theirs = open(&mut side.channel, place(step, Phase::ModelTest, 0), &bits)?;
         Ok(judge(layers, weight_bits, step, &bits, &theirs)?)

@@ -40,7 +40,7 @@ use zeroize::Zeroizing;
 use crate::arith::{Engine, Exponents};
 use crate::dgk::{Ciphertexts, DgkError, KEY_BITS, Parameters, PublicKey, Randomizers, SLOTS, SecretKey};
 use crate::rng::SecureRng;
-use crate::secret::{SecretInteger, SecretLimbs};
+use crate::secret::{SecretBits, SecretInteger, SecretLimbs};
 
 use super::ProtocolError;
 use digits::Digits;
@@ -147,7 +147,7 @@ pub(super) fn seal(
 }
 
 /// P1's bits tau, which its shares and its bits delta determine.
-pub(super) fn own_bits(compared: Compared, shares: &[Integer], deltas: &[Choice]) -> Vec<Choice> {
+pub(super) fn own_bits(compared: Compared, shares: &[Integer], deltas: &[Choice]) -> SecretBits {
     let numbers = compared.all_of_cloud(shares);
     compared.top_bits(&numbers).zip(deltas).map(|(top, delta)| !top ^ *delta).collect()
 }
@@ -222,10 +222,11 @@ pub(super) fn finish(
     compared: Compared,
     shares: &[Integer],
     answered: &Ciphertexts,
-) -> Result<(Vec<Choice>, Vec<Choice>), DgkError> {
-    let seen = zeros(engine, key, compared, shares.len(), answered)?.iter().map(|zeros| any(zeros)).collect::<Vec<_>>();
+) -> Result<(SecretBits, SecretBits), DgkError> {
+    let zeros = zeros(engine, key, compared, shares.len(), answered)?;
+    let seen: SecretBits = zeros.iter().map(|zeros| any(zeros)).collect();
     let numbers = compared.all_of_key_server(shares);
-    Ok((compared.top_bits(&numbers).zip(&seen).map(|(top, zero)| top ^ *zero).collect(), seen))
+    Ok((compared.top_bits(&numbers).zip(seen.iter()).map(|(top, zero)| top ^ *zero).collect(), seen))
 }
 
 /// For each of `count` values which of its terms are 0.

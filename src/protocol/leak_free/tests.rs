@@ -45,7 +45,7 @@ fn compare(engine: &Engine, bits: u32, values: &[i64], seed: u64) -> (Vec<bool>,
     let (beta, seen) = finish(engine, key(), compared, &own, &answered).unwrap();
     assert!(seen.iter().zip(&zeros).all(|(seen, zeros)| bool::from(*seen) == (*zeros > 0)));
     let tau = own_bits(compared, &cloud, &deltas);
-    (beta.iter().zip(&tau).map(|(beta, tau)| bool::from(*beta ^ *tau)).collect(), zeros)
+    (beta.iter().zip(tau.iter()).map(|(beta, tau)| bool::from(*beta ^ *tau)).collect(), zeros)
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn every_pair_of_short_numbers_is_compared_rightly() {
         assert_eq!(answered.len(), compared.terms(cases.len()));
         let (beta, _) = finish(engine, key(), compared, &own, &answered).unwrap();
         let tau = own_bits(compared, &cloud, &deltas);
-        for ((beta, tau), case) in beta.iter().zip(&tau).zip(&cases) {
+        for ((beta, tau), case) in beta.iter().zip(tau.iter()).zip(&cases) {
             assert_eq!(bool::from(*beta ^ *tau), case.1 > 0, "{case:?}");
         }
     }

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use subtle::Choice;
-
 use crate::arith::Engine;
 use crate::error::Error;
 use crate::mask::Phase;
@@ -18,6 +16,7 @@ use crate::protocol::handshake::{Role, shake_hands_as_cloud};
 use crate::protocol::mask_source::{MaskSource, initial_addend};
 use crate::protocol::place::{FEATURES, LOSS, MODEL, TARGETS, place};
 use crate::protocol::rounding::MaskRounding;
+use crate::secret::SecretBits;
 
 use super::comparison::Blinds;
 use super::input::{self, InputLayout};
@@ -53,7 +52,7 @@ pub(super) struct Forward {
     /// P2's -activations, transposed: for the gradient of each layer, in training.
     along_features: Vec<PackedRows>,
     /// tau of each hidden layer.
-    bits: Vec<Vec<Choice>>,
+    bits: Vec<SecretBits>,
     /// z of each layer.
     #[cfg(test)]
     sums: Vec<Share>,

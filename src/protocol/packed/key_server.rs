@@ -3,8 +3,6 @@
 
 use std::path::Path;
 
-use subtle::Choice;
-
 use crate::arith::Engine;
 use crate::dgk;
 use crate::error::Error;
@@ -18,6 +16,7 @@ use crate::protocol::mask_source::{MaskSource, initial_addend};
 use crate::protocol::place::{FEATURES, LOSS, MODEL, TARGETS, place};
 use crate::protocol::schedule::Activity;
 use crate::rng::SecureRng;
+use crate::secret::SecretBits;
 
 use super::input::{self, InputLayout};
 use super::product::{finish, offer, recv_factor, send_factor};
@@ -49,7 +48,7 @@ pub(super) struct Forward {
     /// P1's activations, transposed: for the gradient of each layer, in training.
     along_features: Vec<PackedRows>,
     /// beta of each hidden layer.
-    bits: Vec<Vec<Choice>>,
+    bits: Vec<SecretBits>,
     /// P1's tau + 1 of each hidden layer.
     their_bits: Vec<Ciphertexts>,
     /// z of each layer.

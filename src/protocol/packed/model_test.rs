@@ -27,11 +27,12 @@ impl CloudServer {
     pub fn test_model(&mut self, step: u64) -> Result<(), Error> {
         let parameters = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
         let side = &mut self.side;
+        // Opened in the end: nothing to wipe.
         let mut bits = Vec::new();
         for (at, share) in compared(side, step, &parameters)? {
             let blinds = Blinds::draw(side, at, &share);
             comparison::answer(side, at, &share, &blinds)?;
-            bits.extend(blinds.bits());
+            bits.extend_from_slice(&blinds.bits());
         }
         conclude(side, &self.config, step, &bits)
     }
@@ -43,6 +44,7 @@ impl KeyServer {
         let parameters = self.model.as_ref().ok_or_else(|| missing("model"))?.flat();
         let side = &mut self.side;
         let parts = compared(side, step, &parameters)?;
+        // Opened in the end: nothing to wipe.
         let mut bits = Vec::new();
         let mut asked = None;
         for part in parts.map(Some).chain([None]) {
@@ -50,7 +52,7 @@ impl KeyServer {
                 comparison::send_elements(side, *at, share)?;
             }
             if let Some((at, share)) = std::mem::replace(&mut asked, part) {
-                bits.extend(comparison::finish(side, at, &share)?);
+                bits.extend_from_slice(&comparison::finish(side, at, &share)?);
             }
         }
         conclude(side, &self.config, step, &bits)

@@ -10,7 +10,7 @@ use crate::protocol::config::{Comparison, JobConfig, Protocol};
 use crate::protocol::element::{engine, server_key, test_job};
 use crate::protocol::handshake::Role;
 use crate::protocol::mask_source::MaskSource;
-use crate::protocol::message::{Operation, send_bits};
+use crate::protocol::message::{Operation, recv_bits, send_bits};
 use crate::protocol::model_test::moved;
 use crate::protocol::place::Place;
 use crate::protocol::place::place;
@@ -181,6 +181,35 @@ fn a_step_that_comes_again_brings_the_same_shares_or_is_refused() {
     );
     assert_eq!((&results[0], &results[1]), (&Ok(()), &Ok(())));
     assert!(results[2].as_ref().unwrap_err().contains("came back to step 4, ModelTest"), "{:?}", results[2]);
+}
+
+/// The same comparisons again, and then another bit opened: the other one's result would be known as well.
+#[test]
+fn opened_bits_that_change_are_refused_by_p1() {
+    let job = job("2,3,2");
+    let [own, theirs] = shares(&job, &[1; 17], &mut SeededRng::new(6, "shares"));
+    let at = place(5, Phase::ModelTest, 0);
+    let (results, _) = play(
+        &job,
+        |mut server| {
+            server.model = Some(own.clone());
+            [(); 3].map(|()| server.test_model(5).map_err(|error| (error.exit_code(), error.to_string())))
+        },
+        |mut server| {
+            let share = moved_share(Role::Key, &theirs);
+            for turned in [0, 0, 1] {
+                comparison::send_elements(&mut server.side, at, &share).unwrap();
+                let mut bits = comparison::finish(&mut server.side, at, &share).unwrap().to_vec();
+                bits[7] ^= Choice::from(turned);
+                send_bits(&mut server.side.channel, at, Operation::Open, &bits).unwrap();
+                recv_bits(&mut server.side.channel, at, Operation::Open, bits.len()).unwrap();
+            }
+            server
+        },
+    );
+    assert_eq!((&results[0], &results[1]), (&Ok(()), &Ok(())));
+    let (code, message) = results[2].as_ref().unwrap_err();
+    assert!(*code == 4 && message.starts_with("P2") && message.contains("came back to step 5, ModelTest"), "{message}");
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn comparisons_and_gates_are_relu_and_its_derivative() {
             },
         );
         let open = |k: usize| y.values()[k] > 0;
-        for (k, (tau, beta)) in tau.iter().zip(&beta).enumerate() {
+        for (k, (tau, beta)) in tau.iter().zip(beta.iter()).enumerate() {
             assert_eq!(bool::from(*tau ^ *beta), open(k), "element {k}");
         }
         let gated = |values: &Share| values.map(|k, value| if open(k) { value.clone() } else { Integer::new() });

@@ -65,7 +65,7 @@ impl ComparisonPair {
         comparison::send_elements(key, at, &shared.key)?;
         comparison::answer(cloud, at, &shared.cloud, &blinds)?;
         let bits = comparison::finish(key, at, &shared.key)?;
-        Ok(bits.iter().zip(blinds.bits()).map(|(beta, tau)| bool::from(*beta ^ tau)).collect())
+        Ok(bits.iter().zip(blinds.bits().iter()).map(|(beta, tau)| bool::from(*beta ^ *tau)).collect())
     }
 }
 

@@ -2,10 +2,15 @@
 
 use rug::Integer;
 
+use crate::error::Error;
 use crate::mask::Phase;
-use crate::protocol::config::Comparison;
-use crate::protocol::element::TestRun;
+use crate::protocol::config::{Comparison, JobConfig, Protocol};
+use crate::protocol::element::{TestRun, test_job};
+use crate::protocol::place::place;
+use crate::rng::SeededRng;
 
+use super::comparison::{self, Blinds};
+use super::operation_tests::{in_job, random};
 use super::test_run::{Record, Witness, record};
 use super::view_tests::{check_masks, check_randomizers};
 
@@ -61,4 +66,34 @@ fn comparisons_that_leak_nothing_show_balanced_bits_of_constant_data() {
         let spread = |sums: &[Integer]| Integer::from(sums.iter().max().unwrap() - sums.iter().min().unwrap());
         assert!((0..8).all(|neuron| spread(clear(0).row(neuron)) <= 1), "all values {value}");
     }
+}
+
+/// Bits of other shares under the same deltas would tell P2 how both compare.
+#[test]
+fn a_comparison_that_comes_again_brings_the_same_bits_or_is_refused() {
+    let job = JobConfig { protocol: Protocol::Packed, comparison: Comparison::Dgk, ..test_job("3,5,2", 20) };
+    let rng = &mut SeededRng::new(2, "shares that are compared again");
+    let (_, y1, y2) = random(rng, 4, 10, 17, 57);
+    let (other, ..) = random(rng, 4, 10, 17, 57);
+    let at = place(3, Phase::Compare, 1);
+    let (_, results) = in_job(
+        &job,
+        |side| {
+            for share in [&y1, &y1, &other] {
+                let blinds = Blinds::draw(side, at, share);
+                comparison::answer(side, at, share, &blinds)?;
+            }
+            Ok(())
+        },
+        |side| {
+            let mut compare = || -> Result<(), Error> {
+                comparison::send_elements(side, at, &y2)?;
+                comparison::finish(side, at, &y2).map(drop)
+            };
+            Ok([(); 3].map(|()| compare().map_err(|error| (error.exit_code(), error.to_string()))))
+        },
+    );
+    assert_eq!((&results[0], &results[1]), (&Ok(()), &Ok(())));
+    let (code, message) = results[2].as_ref().unwrap_err();
+    assert!(*code == 4 && message.contains("came back to step 3, Compare"), "{message}");
 }

@@ -10,14 +10,13 @@
 //! says what that leaks.
 
 use rug::Integer;
-use subtle::Choice;
 
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::protocol::element::{Blind, EXPONENT_OFFSET_BITS};
 use crate::protocol::message::Operation;
 use crate::protocol::place::Place;
-use crate::secret::{SecretIntegers, SecretLimbs, bit};
+use crate::secret::{SecretBits, SecretIntegers, SecretLimbs, bit};
 
 use super::super::share::Share;
 use super::super::side::Side;
@@ -50,7 +49,7 @@ pub(super) fn answer(side: &mut Side, place: Place, share: &Share, blinds: &[Bli
 }
 
 /// P2's second half: its bits beta.
-pub(super) fn finish(side: &mut Side, place: Place, share: &Share) -> Result<Vec<Choice>, Error> {
+pub(super) fn finish(side: &mut Side, place: Place, share: &Share) -> Result<SecretBits, Error> {
     let layout = layout(side, place, share)?;
     let opened = side.recv_opened(place, Operation::Compare, layout.per_row())?;
     let known = layout.pack(&share.flat().map(|_, own| Integer::from(own << EXPONENT_OFFSET_BITS)));

@@ -9,6 +9,7 @@ use crate::mask::Purpose;
 use crate::protocol::leak_free::{self, Compared};
 use crate::protocol::message::Operation;
 use crate::protocol::place::Place;
+use crate::secret::SecretBits;
 
 use super::super::share::Share;
 use super::super::side::Side;
@@ -31,7 +32,7 @@ pub(super) fn send_digits(side: &mut Side, place: Place, share: &Share, key: &dg
 pub(super) fn draw(side: &Side, place: Place, share: &Share) -> Blinds {
     let masks = side.masks.at(place.position(Purpose::Comparison));
     let delta = |element: usize| Choice::from((masks.element(element as u64).u64() & 1) as u8);
-    let deltas: Vec<Choice> = (0..share.values().len()).map(delta).collect();
+    let deltas: SecretBits = (0..share.values().len()).map(delta).collect();
     let bits = leak_free::own_bits(compared(side, place), share.values(), &deltas);
     Blinds::LeakFree { deltas, bits }
 }
@@ -58,7 +59,7 @@ pub(super) fn answer(
 }
 
 /// P2: its bits beta.
-pub(super) fn finish(side: &mut Side, place: Place, share: &Share, key: &dgk::SecretKey) -> Result<Vec<Choice>, Error> {
+pub(super) fn finish(side: &mut Side, place: Place, share: &Share, key: &dgk::SecretKey) -> Result<SecretBits, Error> {
     let compared = compared(side, place);
     let count = compared.terms(share.values().len());
     let answered = side.recv_compared(place, Operation::Compare, key.public_key(), count)?;

@@ -4,11 +4,10 @@
 mod blinded;
 mod leak_free;
 
-use subtle::Choice;
-
 use crate::error::Error;
 use crate::protocol::element::Blind;
 use crate::protocol::place::Place;
+use crate::secret::SecretBits;
 
 pub(super) use blinded::shifted;
 
@@ -29,8 +28,8 @@ pub(super) enum Blinds {
     Blinded(Vec<Blind>),
     /// delta of each element, and tau, which follows.
     LeakFree {
-        deltas: Vec<Choice>,
-        bits: Vec<Choice>,
+        deltas: SecretBits,
+        bits: SecretBits,
     },
 }
 
@@ -44,7 +43,7 @@ impl Blinds {
     }
 
     /// Its bits tau.
-    pub fn bits(&self) -> Vec<Choice> {
+    pub fn bits(&self) -> SecretBits {
         match self {
             Blinds::Blinded(blinds) => blinds.iter().map(|blind| blind.negative).collect(),
             Blinds::LeakFree { bits, .. } => bits.clone(),
@@ -62,7 +61,7 @@ pub(super) fn answer(side: &mut Side, place: Place, share: &Share, blinds: &Blin
 }
 
 /// P2's second half: its bits beta.
-pub(super) fn finish(side: &mut Side, place: Place, share: &Share) -> Result<Vec<Choice>, Error> {
+pub(super) fn finish(side: &mut Side, place: Place, share: &Share) -> Result<SecretBits, Error> {
     match side.comparer.clone() {
         Comparer::Blinded => blinded::finish(side, place, share),
         Comparer::Key(key) => leak_free::finish(side, place, share, &key),
