@@ -1,4 +1,4 @@
-//! One face for both protocols: what the driver and a query ask of the servers, whichever the job has chosen.
+//! P1 of either protocol: what the driver and a query ask of it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -21,13 +21,13 @@ use crate::protocol::schedule::{Activity, Answer, epoch_rows};
 use crate::rng::SecureRng;
 use crate::secret::SecretIntegers;
 
-use super::{EncryptedRows, LabelledRows, Owner, Query, StoredTensor};
+use super::super::{EncryptedRows, LabelledRows, Owner, Query, StoredTensor};
 
 /// Ciphertexts that a user makes between two signs of progress.
 const ENCRYPTED_AT_ONCE: usize = 1024;
 
 /// P1 of either protocol.
-pub(super) struct Cloud {
+pub(in crate::train) struct Cloud {
     config: JobConfig,
     server_key: PublicKey,
     server: CloudServer,
@@ -40,7 +40,7 @@ enum CloudServer {
 
 /// How full P1's pool of randomisers is and was; all zero where there is none.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct PoolState {
+pub(in crate::train) struct PoolState {
     pub level: usize,
     pub hits: u64,
     pub misses: u64,
@@ -369,87 +369,6 @@ impl Cloud {
                 PoolState { level: pool.level(), hits: pool.hits(), misses: pool.misses() }
             }
             CloudServer::Packed(_) => PoolState::default(),
-        }
-    }
-}
-
-/// P2 of either protocol.
-pub(super) enum Key {
-    Element(Box<element::KeyServer>),
-    Packed(Box<packed::KeyServer>),
-}
-
-impl Key {
-    pub fn connect(
-        engine: &Engine,
-        channel: Channel,
-        config: &JobConfig,
-        key: SecretKey,
-        masks: MaskSource,
-    ) -> Result<Self, Error> {
-        Ok(match config.protocol {
-            Protocol::Element => {
-                Key::Element(Box::new(element::KeyServer::connect(engine, channel, config, key, masks)?))
-            }
-            Protocol::Packed => Key::Packed(Box::new(packed::KeyServer::connect(engine, channel, config, key, masks)?)),
-        })
-    }
-
-    /// Adds the time of every step to `times`, where the protocol tells kinds of work apart.
-    pub fn count_work(&mut self, times: WorkTimes) {
-        if let Key::Packed(server) = self {
-            server.count_work(times);
-        }
-    }
-
-    /// Keeps static ciphertexts in `folder`, where the protocol has any.
-    pub fn keep_static_in(&mut self, folder: &Path) -> Result<(), Error> {
-        match self {
-            Key::Element(_) => Ok(()),
-            Key::Packed(server) => server.keep_static_in(folder),
-        }
-    }
-
-    pub fn run(&mut self, activity: Activity, reader: &PublicKey) -> Result<(), Error> {
-        match self {
-            Key::Element(server) => server.run(activity, reader),
-            Key::Packed(server) => server.run(activity, reader),
-        }
-    }
-
-    /// Its part of [`Cloud::stored_model`] and [`Cloud::stored_curve`].
-    pub fn store(&mut self) -> Result<(), Error> {
-        match self {
-            Key::Element(_) => Ok(()),
-            Key::Packed(server) => server.store_model().and_then(|()| server.store_curve()),
-        }
-    }
-
-    /// Its part of [`Cloud::classify_with`] for `rows` rows.
-    pub fn classify_with_stored(&mut self, query: &Query, rows: usize) -> Result<(), Error> {
-        self.restore(query.number)?;
-        self.run(Activity::Classify { query: query.number, rows, answer: query.answer }, &query.reader)
-    }
-
-    /// Its part of [`Cloud::export_model`].
-    pub fn export_model(&mut self, query: u64, reader: &PublicKey) -> Result<(), Error> {
-        self.restore(query)?;
-        self.run(Activity::ReadModel { epoch: Activity::query_step(query) }, reader)
-    }
-
-    /// Its part of [`Cloud::export_curve`].
-    pub fn export_curve(&mut self, query: u64, epochs: usize, reader: &PublicKey) -> Result<(), Error> {
-        match self {
-            Key::Element(server) => server.read_curve(query, epochs, reader),
-            Key::Packed(server) => server.read_curve(query, epochs, reader),
-        }
-    }
-
-    /// Its part of making shares of a stored model, where the protocol has shares.
-    fn restore(&mut self, query: u64) -> Result<(), Error> {
-        match self {
-            Key::Element(_) => Ok(()),
-            Key::Packed(server) => server.restore(query),
         }
     }
 }
