@@ -1,15 +1,16 @@
 //! How far two or more series lie apart: points over groups, those of a group joined and their ratio beside them, on
 //! logarithmic axes, in panels above each other.
 
-use plotters::prelude::*;
+use plotters::prelude::RGBColor;
 
 use super::axis::Axis;
 use super::canvas::{
-    Canvas, HEAD_HEIGHT, LEGEND_WIDTH, Pixel, Swatch, TextLook, WIDTH, drawing, font, legend_height, render, text_width,
+    Canvas, HEAD_HEIGHT, LEGEND_WIDTH, Pixel, Swatch, TextLook, WIDTH, legend_height, render, text_width,
 };
 use super::error::ReportError;
 use super::group_chart::SpreadValue;
-use super::style::{GRID, INK, Look, MUTED_INK, Marker};
+use super::plot::Plot;
+use super::style::{GRID, Look, MUTED_INK, Marker};
 use crate::measure::units::three_digits;
 
 const PANEL_HEIGHT: i32 = 290;
@@ -66,29 +67,31 @@ impl GapChart {
         let values: Vec<f64> = spreads.flat_map(|value| [value.median, value.min, value.max]).collect();
         let y = Axis::log_around(&values, panel.format_tick);
         let names: Vec<String> = self.sections.iter().flat_map(|(_, groups)| groups.clone()).collect();
-        let area = canvas.part((0, top), (WIDTH - LEGEND_WIDTH, top + PANEL_HEIGHT));
-        let mut chart = ChartBuilder::on(&area)
-            .margin_top(6)
-            .margin_right(14)
-            .margin_left(12)
-            .margin_bottom(6)
-            .x_label_area_size(46)
-            .y_label_area_size(76)
-            .build_cartesian_2d(Axis::names(&names), y.clone())
-            .map_err(drawing)?;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .bold_line_style(GRID)
-            .light_line_style(TRANSPARENT)
-            .axis_style(INK)
-            .label_style(font(12.0))
-            .axis_desc_style(font(13.0))
-            .x_desc(&self.x_label)
-            .y_desc(y.title(&panel.y_label))
-            .draw()
-            .map_err(drawing)?;
-        let pixel = |x: f64, y: f64| chart.backend_coord(&(x, y));
+        let plot = Plot {
+            x: Axis::names(&names),
+            y: y.clone(),
+            x_label: &self.x_label,
+            y_label: y.title(&panel.y_label),
+            vertical_lines: false,
+            margin_top: 6,
+            names: (46, 76),
+        };
+        plot.draw(canvas, ((0, top), (WIDTH - LEGEND_WIDTH, top + PANEL_HEIGHT)), |pixel| {
+            self.draw_sections(canvas, &y, top == HEAD_HEIGHT + SECTION_HEIGHT, pixel)?;
+            (0..names.len()).try_for_each(|group| {
+                self.draw_group(canvas, panel, &y, group, names.len(), |y| pixel(group as f64, y))
+            })
+        })
+    }
+
+    /// The lines between sections and, in the upper panel, their names.
+    fn draw_sections(
+        &self,
+        canvas: &Canvas<'_>,
+        y: &Axis,
+        with_names: bool,
+        pixel: &dyn Fn(f64, f64) -> Pixel,
+    ) -> Result<(), ReportError> {
         let (bottom, ceiling) = y.ends();
         let mut start = 0;
         for (name, groups) in &self.sections {
@@ -97,14 +100,11 @@ impl GapChart {
                 let x = start as f64 - 0.5;
                 canvas.line(vec![pixel(x, bottom), pixel(x, ceiling)], Look { colour: GRID, ..joint() })?;
             }
-            if top == HEAD_HEIGHT + SECTION_HEIGHT {
+            if with_names {
                 let middle = pixel((start + end) as f64 / 2.0 - 0.5, ceiling);
                 canvas.text((middle.0, middle.1 - 12), name, TextLook::LABEL.centred().colour(MUTED_INK))?;
             }
             start = end;
-        }
-        for group in 0..names.len() {
-            self.draw_group(canvas, panel, &y, group, names.len(), |y| pixel(group as f64, y))?;
         }
         Ok(())
     }

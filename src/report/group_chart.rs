@@ -1,14 +1,12 @@
 //! Values side by side in groups, as points with whiskers: points, unlike bars, need no zero and fit a logarithmic axis.
 
-use plotters::prelude::*;
-
 use super::axis::Axis;
 use super::canvas::{
-    Canvas, HEAD_HEIGHT, HEIGHT, LEGEND_WIDTH, Pixel, Swatch, TextLook, WIDTH, drawing, font, legend_height, render,
-    text_width,
+    Canvas, HEAD_HEIGHT, HEIGHT, LEGEND_WIDTH, Pixel, Swatch, TextLook, WIDTH, legend_height, render, text_width,
 };
 use super::error::ReportError;
-use super::style::{GRID, INK, Look, Marker};
+use super::plot::Plot;
+use super::style::{GRID, Look, Marker};
 
 /// Size of the values that stand above their points.
 const VALUE_SIZE: f64 = 11.0;
@@ -65,30 +63,22 @@ impl GroupChart {
     }
 
     fn draw_plot(&self, canvas: &Canvas<'_>, y: &Axis, height: i32) -> Result<(), ReportError> {
-        let area = canvas.part((0, HEAD_HEIGHT), (WIDTH - LEGEND_WIDTH, height));
-        let mut chart = ChartBuilder::on(&area)
-            // Room above the plot for the value of a point at its top.
-            .margin_top(18)
-            .margin_right(14)
-            .margin_left(12)
-            .margin_bottom(6)
-            .x_label_area_size(48)
-            .y_label_area_size(72)
-            .build_cartesian_2d(Axis::names(&self.groups), y.clone())
-            .map_err(drawing)?;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .bold_line_style(GRID)
-            .light_line_style(TRANSPARENT)
-            .axis_style(INK)
-            .label_style(font(12.0))
-            .axis_desc_style(font(13.0))
-            .x_desc(&self.x_label)
-            .y_desc(y.title(&self.y_label))
-            .draw()
-            .map_err(drawing)?;
-        let pixel = |x: f64, y: f64| chart.backend_coord(&(x, y));
+        let plot = Plot {
+            x: Axis::names(&self.groups),
+            y: y.clone(),
+            x_label: &self.x_label,
+            y_label: y.title(&self.y_label),
+            vertical_lines: false,
+            // The value of a point at the top stands above the plot.
+            margin_top: 18,
+            names: (48, 72),
+        };
+        plot.draw(canvas, ((0, HEAD_HEIGHT), (WIDTH - LEGEND_WIDTH, height)), |pixel| {
+            self.draw_groups(canvas, y, pixel)
+        })
+    }
+
+    fn draw_groups(&self, canvas: &Canvas<'_>, y: &Axis, pixel: &dyn Fn(f64, f64) -> Pixel) -> Result<(), ReportError> {
         let (bottom, top) = y.ends();
         let border = Look { colour: GRID, marker: Marker::Circle, dashed: true };
         for group in 1..self.groups.len() {

@@ -1,13 +1,10 @@
 //! Lines through points, with whiskers where a spread is known, in one panel or several beside each other.
 
-use plotters::prelude::*;
-
 use super::axis::Axis;
-use super::canvas::{
-    Canvas, HEAD_HEIGHT, HEIGHT, LEGEND_WIDTH, Pixel, Swatch, WIDTH, drawing, font, legend_height, render,
-};
+use super::canvas::{Canvas, HEAD_HEIGHT, HEIGHT, LEGEND_WIDTH, Pixel, Swatch, WIDTH, legend_height, render};
 use super::error::ReportError;
-use super::style::{GRID, INK, Look};
+use super::plot::Plot;
+use super::style::Look;
 
 /// Beyond so many points a line alone is clearer than its markers.
 const MARKERS_UP_TO: usize = 30;
@@ -96,32 +93,18 @@ impl LineChart {
 
 impl Panel {
     fn draw(&self, canvas: &Canvas<'_>, upper_left: Pixel, lower_right: Pixel) -> Result<(), ReportError> {
-        let area = canvas.part(upper_left, lower_right);
-        let mut chart = ChartBuilder::on(&area)
-            .margin_top(8)
-            .margin_right(14)
-            .margin_left(12)
-            .margin_bottom(6)
-            .x_label_area_size(48)
-            .y_label_area_size(72)
-            .build_cartesian_2d(self.x.clone(), self.y.clone())
-            .map_err(drawing)?;
-        chart
-            .configure_mesh()
-            .bold_line_style(GRID)
-            .light_line_style(TRANSPARENT)
-            .axis_style(INK)
-            .label_style(font(12.0))
-            .axis_desc_style(font(13.0))
-            .x_desc(&self.x_label)
-            .y_desc(&self.y_label)
-            .draw()
-            .map_err(drawing)?;
-        for series in &self.series {
-            let pixel = |x: f64, y: f64| chart.backend_coord(&(x, y));
-            series.draw(canvas, &self.x, &self.y, pixel)?;
-        }
-        Ok(())
+        let plot = Plot {
+            x: self.x.clone(),
+            y: self.y.clone(),
+            x_label: &self.x_label,
+            y_label: self.y_label.clone(),
+            vertical_lines: true,
+            margin_top: 8,
+            names: (48, 72),
+        };
+        plot.draw(canvas, (upper_left, lower_right), |pixel| {
+            self.series.iter().try_for_each(|series| series.draw(canvas, &self.x, &self.y, pixel))
+        })
     }
 }
 
@@ -131,7 +114,7 @@ impl Series {
         canvas: &Canvas<'_>,
         x: &Axis,
         y: &Axis,
-        pixel: impl Fn(f64, f64) -> Pixel,
+        pixel: &dyn Fn(f64, f64) -> Pixel,
     ) -> Result<(), ReportError> {
         // A value that has no place on its axis interrupts the line rather than bend it.
         for stretch in self.points.split(|point| !x.holds(point.x) || !y.holds(point.y)) {

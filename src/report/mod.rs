@@ -12,6 +12,7 @@ mod html;
 mod job;
 mod line_chart;
 mod pair_chart;
+mod plot;
 mod stack_chart;
 mod style;
 mod table;
