@@ -15,7 +15,7 @@ use rug::integer::Order;
 use super::error::DgkError;
 use super::keygen::{is_of_order_u_v, plaintext_modulus, shares_only};
 use super::parameters::{self, KEY_BITS, Parameters};
-use super::slots::MAX_SLOT_BOUND;
+use super::slots::{MAX_SLOT_BOUND, Slots};
 use crate::arith::constant;
 use crate::arith::foreign::{ModulusFlaw, UnitFlaw, modulus_flaw};
 use crate::arith::prime::is_probably_prime;
@@ -31,8 +31,8 @@ const SMALL_ORDER_BOUND: u32 = 256;
 pub enum AdmissionRule {
     /// D1: n has one of the lengths of [`KEY_BITS`].
     KeyLength,
-    /// D2: the largest number of a slot is from 1 to [`MAX_SLOT_BOUND`].
-    SlotBound,
+    /// D2: u_1, the smallest modulus of a slot, is an odd prime, not above that for slots up to [`MAX_SLOT_BOUND`].
+    SlotModulus,
     /// D3: t is that of the key's length.
     OrderLength,
     /// D4: n is odd.
@@ -52,6 +52,8 @@ pub enum AdmissionRule {
     BasesOrder,
     /// D11: the Jacobi symbols (g / n) and (h / n) are 1, as those of squares are.
     BasesJacobi,
+    /// D12: n is 1 modulo 2 u, as p and q are.
+    ModulusResidue,
     /// DS1: p q = n for the p, q of a private key file, of equal length, both primes that are 3 modulo 4.
     PrimesMatch,
     /// DS2: v_p and v_q are two primes of t bits, 2 u v_p | p - 1, 2 u v_q | q - 1 and gcd(p - 1, q - 1) = 2 u.
@@ -70,9 +72,9 @@ pub enum AdmissionRule {
 
 impl AdmissionRule {
     /// Every rule, in the order in which they are checked.
-    pub const ALL: [AdmissionRule; 18] = [
+    pub const ALL: [AdmissionRule; 19] = [
         AdmissionRule::KeyLength,
-        AdmissionRule::SlotBound,
+        AdmissionRule::SlotModulus,
         AdmissionRule::OrderLength,
         AdmissionRule::ModulusOdd,
         AdmissionRule::ModulusComposite,
@@ -82,6 +84,7 @@ impl AdmissionRule {
         AdmissionRule::BasesValid,
         AdmissionRule::BasesOrder,
         AdmissionRule::BasesJacobi,
+        AdmissionRule::ModulusResidue,
         AdmissionRule::PrimesMatch,
         AdmissionRule::OrdersMatch,
         AdmissionRule::BasesMatch,
@@ -104,7 +107,7 @@ impl AdmissionRule {
     fn number_and_name(self) -> (&'static str, &'static str) {
         match self {
             AdmissionRule::KeyLength => ("D1", "key-length"),
-            AdmissionRule::SlotBound => ("D2", "slot-bound"),
+            AdmissionRule::SlotModulus => ("D2", "slot-modulus"),
             AdmissionRule::OrderLength => ("D3", "order-length"),
             AdmissionRule::ModulusOdd => ("D4", "modulus-odd"),
             AdmissionRule::ModulusComposite => ("D5", "modulus-composite"),
@@ -114,6 +117,7 @@ impl AdmissionRule {
             AdmissionRule::BasesValid => ("D9", "bases-valid"),
             AdmissionRule::BasesOrder => ("D10", "bases-order"),
             AdmissionRule::BasesJacobi => ("D11", "bases-jacobi"),
+            AdmissionRule::ModulusResidue => ("D12", "modulus-residue"),
             AdmissionRule::PrimesMatch => ("DS1", "primes-match"),
             AdmissionRule::OrdersMatch => ("DS2", "orders-match"),
             AdmissionRule::BasesMatch => ("DS3", "bases-match"),
@@ -137,19 +141,21 @@ impl fmt::Display for AdmissionRule {
 }
 
 /// Rules D1 to D3, for lengths that are read before the numbers are.
-pub(super) fn parameters(key_bits: u32, order_bits: u32, slot_bound: u32) -> Result<Parameters, DgkError> {
+pub(super) fn parameters(key_bits: u32, order_bits: u32, least_modulus: u32) -> Result<Parameters, DgkError> {
     let due = parameters::order_bits(key_bits);
     AdmissionRule::KeyLength
         .require(due.is_some(), || format!("n has {key_bits} bits, one of {KEY_BITS:?} is needed"))?;
-    AdmissionRule::SlotBound.require((1..=MAX_SLOT_BOUND).contains(&slot_bound), || {
-        format!("slots are for numbers up to {slot_bound}, one from 1 to {MAX_SLOT_BOUND} is needed")
+    let slots = Slots::of_least_modulus(least_modulus);
+    AdmissionRule::SlotModulus.require(slots.is_some(), || {
+        format!("the smallest modulus of a slot is {least_modulus}, an odd prime for numbers up to {MAX_SLOT_BOUND} is needed")
     })?;
     AdmissionRule::OrderLength
         .require(due == Some(order_bits), || format!("t is {order_bits}, which is not that of {key_bits} bits"))?;
-    Parameters::new(key_bits, slot_bound)
+    let slots = slots.expect("rule D2");
+    Ok(Parameters { key_bits, order_bits, slots })
 }
 
-/// Rules D1 and D4 to D11 for a public key (n, g, h) of admitted parameters.
+/// Rules D1 and D4 to D12 for a public key (n, g, h) of admitted parameters.
 pub(super) fn public_key(parameters: Parameters, n: &Integer, g: &Integer, h: &Integer) -> Result<(), DgkError> {
     let bits = if n.is_negative() { 0 } else { n.significant_bits() };
     AdmissionRule::KeyLength
@@ -164,7 +170,9 @@ pub(super) fn public_key(parameters: Parameters, n: &Integer, g: &Integer, h: &I
         };
         return Err(DgkError::Refused { rule, detail: flaw.to_string() });
     }
-    [("g", g), ("h", h)].into_iter().try_for_each(|(name, base)| public_base(n, name, base))
+    [("g", g), ("h", h)].into_iter().try_for_each(|(name, base)| public_base(n, name, base))?;
+    let rest = Integer::from(n % (2 * parameters.plaintext_modulus()));
+    AdmissionRule::ModulusResidue.require(rest == 1, || "n is not 1 modulo 2 u: u belongs to another key".into())
 }
 
 fn public_base(n: &Integer, name: &str, base: &Integer) -> Result<(), DgkError> {

@@ -1,7 +1,6 @@
 //! Ciphertexts that know their key. A batch is the unit; a single ciphertext is a batch of one.
 
 use std::fmt;
-use std::ops::Range;
 
 use rug::Integer;
 
@@ -44,26 +43,6 @@ impl Ciphertexts {
     /// The residues modulo n.
     pub fn batch(&self) -> &Batch {
         &self.batch
-    }
-
-    /// Consecutive ciphertexts.
-    pub fn slice(&self, range: Range<usize>) -> Ciphertexts {
-        Ciphertexts::from_batch(&self.key, self.batch.slice(range))
-    }
-
-    /// One batch after another.
-    ///
-    /// # Errors
-    /// If two parts are under different keys, or there is no part.
-    pub fn concat(parts: &[Ciphertexts]) -> Result<Ciphertexts, DgkError> {
-        let Some(first) = parts.first() else {
-            return Err(DgkError::Shape("no batch to join, so no key".into()));
-        };
-        for part in parts {
-            admit::same_key(first.key.id(), part.key.id())?;
-        }
-        let batches: Vec<Batch> = parts.iter().map(|part| part.batch.clone()).collect();
-        Ok(Ciphertexts::from_batch(&first.key, Batch::concat(&batches)))
     }
 
     /// Fixed-width little-endian numbers, `len()` times [`PublicKey::ciphertext_len_bytes`]. Ciphertexts are public.

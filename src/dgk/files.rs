@@ -1,9 +1,9 @@
-//! Keys as containers (`container.rs` has the frame). Payloads, numbers little-endian, L = key_bits, s the largest number of
-//! a slot, which says u:
+//! Keys as containers (`container.rs` has the frame). Payloads, numbers little-endian, L = key_bits, u_1 the smallest
+//! modulus of a slot, which says all others:
 //!
 //! ```text
-//! public key    L u32 | s u32 | t u32 | n, g, h, L / 8 bytes each
-//! private key   L u32 | s u32 | t u32 | p, q, L / 16 bytes each | v_p, v_q, t / 8 bytes each | g, h, L / 8 bytes each
+//! public key    L u32 | u_1 u32 | t u32 | n, g, h, L / 8 bytes each
+//! private key   L u32 | u_1 u32 | t u32 | p, q, L / 16 bytes each | v_p, v_q, t / 8 bytes each | g, h, L / 8 bytes each
 //! ```
 //!
 //! Whatever is read is admitted by the numbered rules before any arithmetic with it.
@@ -32,7 +32,7 @@ impl PublicKey {
         self.to_container().to_bytes().to_vec()
     }
 
-    /// Parses and admits a foreign key (rules D1 to D11).
+    /// Parses and admits a foreign key (rules D1 to D12).
     ///
     /// # Errors
     /// If the bytes do not parse or the key is refused.
@@ -48,7 +48,7 @@ impl PublicKey {
         self.to_container().write(path)
     }
 
-    /// Reads and admits a foreign key (rules D1 to D11).
+    /// Reads and admits a foreign key (rules D1 to D12).
     ///
     /// # Errors
     /// If the file cannot be read, does not parse, or the key is refused.
@@ -84,7 +84,7 @@ impl SecretKey {
         self.to_container().write(path)
     }
 
-    /// Reads a key: the public half must pass rules D1 to D11, the rest rules DS1 to DS3.
+    /// Reads a key: the public half must pass rules D1 to D12, the rest rules DS1 to DS3.
     ///
     /// # Errors
     /// If the file cannot be read, does not parse, or the key is refused.
@@ -133,12 +133,12 @@ impl SecretKey {
 }
 
 fn write_parameters(writer: &mut Writer, parameters: Parameters) {
-    writer.u32(parameters.key_bits).u32(parameters.slots.bound()).u32(parameters.order_bits);
+    writer.u32(parameters.key_bits).u32(parameters.slots.least_modulus()).u32(parameters.order_bits);
 }
 
 fn read_parameters(reader: &mut Reader<'_>) -> Result<Parameters, DgkError> {
-    let (key_bits, slot_bound) = (reader.u32("key bits")?, reader.u32("the bound of slots")?);
-    admit::parameters(key_bits, reader.u32("t")?, slot_bound)
+    let (key_bits, least_modulus) = (reader.u32("key bits")?, reader.u32("u_1")?);
+    admit::parameters(key_bits, reader.u32("t")?, least_modulus)
 }
 
 /// The public half of a file, admitted, under the name that the file says.

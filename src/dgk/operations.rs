@@ -28,7 +28,11 @@ impl Ciphertexts {
     ) -> Result<Ciphertexts, DgkError> {
         admit::same_key(self.key().id(), randomizers.key().id())?;
         let (results, key) = (constants.len(), self.key());
-        if results != randomizers.len() || groups == 0 || factors.len() * groups != results * self.len() {
+        if results != randomizers.len()
+            || groups == 0
+            || self.is_empty()
+            || factors.len() * groups != results * self.len()
+        {
             let reason = format!(
                 "{} ciphertexts in {groups} groups, {} factors, {results} constants, {} randomisers",
                 self.len(),

@@ -34,14 +34,20 @@ struct Inner {
 }
 
 impl PublicKey {
-    /// Admits a foreign key whose slots hold numbers up to `slot_bound`, of t = `order_bits`, by rules D1 to D11
+    /// Admits a foreign key of u_1 = `least_modulus` and t = `order_bits`, by rules D1 to D12
     /// ([`AdmissionRule`](super::AdmissionRule)).
     ///
     /// # Errors
     /// If the key is refused.
-    pub fn admit(n: Integer, g: Integer, h: Integer, slot_bound: u32, order_bits: u32) -> Result<PublicKey, DgkError> {
+    pub fn admit(
+        n: Integer,
+        g: Integer,
+        h: Integer,
+        least_modulus: u32,
+        order_bits: u32,
+    ) -> Result<PublicKey, DgkError> {
         let key_bits = if n.is_negative() { 0 } else { n.significant_bits() };
-        let parameters = admit::parameters(key_bits, order_bits, slot_bound)?;
+        let parameters = admit::parameters(key_bits, order_bits, least_modulus)?;
         admit::public_key(parameters, &n, &g, &h)?;
         Ok(PublicKey::from_parts(parameters, &n, g, h))
     }
@@ -230,11 +236,11 @@ impl fmt::Debug for Randomizers {
     }
 }
 
-/// The first 16 bytes of SHA-256 over a tag, the lengths, the slots' bound, n, g and h.
+/// The first 16 bytes of SHA-256 over a tag, the lengths, u_1, n, g and h.
 fn key_id(parameters: Parameters, n: &Integer, g: &Integer, h: &Integer) -> KeyId {
     let width = n.significant_digits::<u8>();
     let mut fields = Writer::new();
-    fields.raw(b"smlp dgk public key").u32(parameters.key_bits).u32(parameters.slots.bound());
+    fields.raw(b"smlp dgk public key with slots").u32(parameters.key_bits).u32(parameters.slots.least_modulus());
     fields.u32(parameters.order_bits).integer(n, width).integer(g, width).integer(h, width);
     KeyId::hashed(&fields)
 }

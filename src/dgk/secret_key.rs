@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rug::Integer;
 use rug::integer::Order;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::admit;
@@ -136,7 +136,8 @@ impl SecretKey {
     }
 
     /// The plaintexts, the number of each slot found among all its powers of g: for tests and second opinions, the
-    /// comparison needs [`SecretKey::is_zero_many`] only. Timing class: `constant` in the key, `_vartime` in plaintexts.
+    /// comparison needs [`SecretKey::is_zero_many`] only. Timing class: `constant` in the key, `_vartime` where
+    /// plaintexts are put together.
     ///
     /// # Errors
     /// If the ciphertexts are under another key, one is not in the group of g and h, or the engine fails.
@@ -148,8 +149,15 @@ impl SecretKey {
             let mut numbers = Zeroizing::new([0; SLOTS]);
             for ((number, opened), powers) in numbers.iter_mut().zip(self.opened()).zip(&powers) {
                 let power = &powers.as_slice()[index * width..][..width];
-                let found = opened.iter().position(|opened| opened.as_slice() == power);
-                *number = found.ok_or(DgkError::NoPlaintext { index })? as u64;
+                let mut found = Choice::from(0);
+                for (m, opened) in (0..).zip(opened) {
+                    let is_same = opened.as_slice().ct_eq(power);
+                    number.conditional_assign(&m, is_same);
+                    found |= is_same;
+                }
+                if !bool::from(found) {
+                    return Err(DgkError::NoPlaintext { index });
+                }
             }
             plaintexts.push(self.parameters().slots().join(&numbers));
         }

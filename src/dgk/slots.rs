@@ -6,15 +6,19 @@ use zeroize::Zeroizing;
 
 use crate::rng::SecureRng;
 
-/// Numbers in a plaintext: as many as a processor's lanes have residues, for both are filled by the same groups.
+/// Numbers in a plaintext. As many as AVX-512 IFMA has lanes, so that a product of powers with a row for each of up to
+/// eight terms and one group for every eight values leaves no lane empty.
 pub const SLOTS: usize = 8;
 /// The largest number that slots are offered for.
 pub const MAX_SLOT_BOUND: u32 = 64;
+/// The smallest modulus of these.
+const MAX_LEAST_MODULUS: u64 = 67;
+/// Units fit a byte.
+const MAX_MODULUS: u64 = 128;
 
 /// The moduli of the slots: the smallest odd primes above a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slots {
-    bound: u32,
     moduli: [u64; SLOTS],
     /// u.
     product: u64,
@@ -32,17 +36,24 @@ impl Slots {
             let mut multiples = (1..modulus).map(|factor| product / modulus * factor);
             multiples.find(|multiple| multiple % modulus == 1).expect("the other primes are units")
         });
-        Slots { bound, moduli, product, ones }
+        assert!(moduli[SLOTS - 1] < MAX_MODULUS, "no bound that is offered has larger primes");
+        Slots { moduli, product, ones }
     }
 
-    /// The largest number that the slots are made for.
-    pub fn bound(&self) -> u32 {
-        self.bound
+    /// The slots whose smallest modulus this is, where it is one that a bound up to [`MAX_SLOT_BOUND`] gives.
+    pub(super) fn of_least_modulus(least: u32) -> Option<Slots> {
+        let is_offered = (3..=MAX_LEAST_MODULUS).contains(&u64::from(least)) && is_prime(u64::from(least));
+        is_offered.then(|| Slots::new(least - 1))
     }
 
     /// u_1, ..., u_8, ascending.
     pub fn moduli(&self) -> [u64; SLOTS] {
         self.moduli
+    }
+
+    /// u_1, which says all others.
+    pub fn least_modulus(&self) -> u32 {
+        self.moduli[0] as u32
     }
 
     /// u, below 2^51.
@@ -90,7 +101,7 @@ impl Slots {
     /// x modulo the modulus of a slot for x < 2^16. Timing class: `constant`.
     pub fn reduce_in(&self, slot: usize, x: u64) -> u64 {
         let modulus = self.moduli[slot];
-        // At most one too small: x (2^32 / modulus - floor) < 2^16 2^7 < 2^32.
+        // The quotient is at most one too small: x (2^32 / modulus - floor(2^32 / modulus)) < 2^16 < 2^32.
         let rest = x - ((x * ((1 << 32) / modulus)) >> 32) * modulus;
         let (less, below) = rest.overflowing_sub(modulus);
         let mask = u64::from(std::hint::black_box(below)).wrapping_neg();
@@ -136,6 +147,17 @@ mod tests {
         assert_eq!((Slots::new(8).product(), Slots::new(8).bits()), (11 * 13 * 17 * 19 * 23 * 29 * 31 * 37, 36));
         // Sums of eight products of a cofactor and a residue fit a word.
         assert!(Slots::new(MAX_SLOT_BOUND).bits() <= 51);
+    }
+
+    #[test]
+    fn the_least_modulus_says_all_others() {
+        for bound in 1..=MAX_SLOT_BOUND {
+            let slots = Slots::new(bound);
+            assert_eq!(Slots::of_least_modulus(slots.least_modulus()), Some(slots));
+        }
+        for least in [0, 1, 2, 4, 9, 65, 69, 71, u32::MAX] {
+            assert_eq!(Slots::of_least_modulus(least), None);
+        }
     }
 
     #[test]

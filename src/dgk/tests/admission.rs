@@ -32,7 +32,7 @@ fn h() -> Integer {
 }
 
 fn admit_n(n: Integer) -> Result<PublicKey, DgkError> {
-    PublicKey::admit(n, g(), h(), 8, 160)
+    PublicKey::admit(n, g(), h(), 11, 160)
 }
 
 /// A prime = 3 mod 4 after a random number of `bits` bits with the two top bits set.
@@ -60,16 +60,16 @@ fn d1_length() {
 }
 
 #[test]
-fn d2_slot_bound() {
-    for bound in [0, MAX_SLOT_BOUND + 1, u32::MAX] {
-        assert_refused(PublicKey::admit(n(), g(), h(), bound, 160), AdmissionRule::SlotBound);
+fn d2_slot_modulus() {
+    for modulus in [0, 1, 2, 9, 12, 71, u32::MAX] {
+        assert_refused(PublicKey::admit(n(), g(), h(), modulus, 160), AdmissionRule::SlotModulus);
     }
 }
 
 #[test]
 fn d3_order_length() {
     for order_bits in [0, 159, 224, u32::MAX] {
-        assert_refused(PublicKey::admit(n(), g(), h(), 8, order_bits), AdmissionRule::OrderLength);
+        assert_refused(PublicKey::admit(n(), g(), h(), 11, order_bits), AdmissionRule::OrderLength);
     }
 }
 
@@ -86,8 +86,8 @@ fn d4_to_d8_modulus() {
 
 #[track_caller]
 fn assert_both_bases_refused(base: &Integer, rule: AdmissionRule) {
-    assert_refused(PublicKey::admit(n(), base.clone(), h(), 8, 160), rule);
-    assert_refused(PublicKey::admit(n(), g(), base.clone(), 8, 160), rule);
+    assert_refused(PublicKey::admit(n(), base.clone(), h(), 11, 160), rule);
+    assert_refused(PublicKey::admit(n(), g(), base.clone(), 11, 160), rule);
 }
 
 #[test]
@@ -115,6 +115,13 @@ fn d10_orders() {
 fn d11_jacobi() {
     let base = (2u32..).map(Integer::from).find(|base| base.jacobi(&n()) == -1).unwrap();
     assert_both_bases_refused(&base, AdmissionRule::BasesJacobi);
+}
+
+#[test]
+fn d12_slots_of_another_key() {
+    for modulus in [3, 7, 13, 67] {
+        assert_refused(PublicKey::admit(n(), g(), h(), modulus, 160), AdmissionRule::ModulusResidue);
+    }
 }
 
 /// The secrets of the key with some of them replaced, against its public half.

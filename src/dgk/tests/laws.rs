@@ -137,32 +137,78 @@ fn numbers_are_those_of_the_definition() {
     }
 }
 
+/// Numbers that are powers of h, none of them 1, and no two the same.
+fn assert_fresh_randomizers(mut numbers: Vec<Integer>, what: &str) {
+    let [p, q, v_p, v_q] = key().secrets_for_tests().map(|secret| Integer::clone(&secret.to_integer()));
+    let count = numbers.len();
+    for number in &numbers {
+        assert!(*number != 1 && power(number, &v_p, &p) == 1 && power(number, &v_q, &q) == 1, "{what}");
+    }
+    numbers.sort();
+    numbers.dedup();
+    assert_eq!(numbers.len(), count, "{what}");
+}
+
+/// What is left of ciphertexts without g^m.
+fn randomizers_of(engine: &Engine, ciphertexts: &Ciphertexts, plaintexts: &[u64]) -> Vec<Integer> {
+    let (n, g) = (key().public_key().n(), key().public_key().g());
+    let bare = |m: &u64| power(g, &Integer::from(*m), n).invert(n).unwrap();
+    engine.store(ciphertexts.batch()).into_iter().zip(plaintexts).map(|(c, m)| c * bare(m) % n).collect()
+}
+
+/// Equal plaintexts among them.
+#[test]
+fn every_encryption_has_a_randomiser_of_its_own() {
+    let (public, mut rng) = (key().public_key(), SecureRng::from_os());
+    let (plaintexts, bits) = ([0, 0, 1, 1, u() - 1, 7, 7], [0, 0, 255, 255, 1, 1, 128]);
+    for engine in engines() {
+        let by_public = public.encrypt_many(engine, &plaintexts, SIGMA, &mut rng).unwrap();
+        assert_fresh_randomizers(randomizers_of(engine, &by_public, &plaintexts), "public key");
+        let by_owner = key().encrypt_many(engine, &plaintexts, &mut rng).unwrap();
+        assert_fresh_randomizers(randomizers_of(engine, &by_owner, &plaintexts), "owner");
+        let of_owner = key().encrypt_bits_many(engine, &bits, &mut rng).unwrap();
+        assert_fresh_randomizers(randomizers_of(engine, &of_owner, &of_bits(&bits)), "bits");
+    }
+}
+
+/// Two equal rows and a third: the owner, who knows the randomisers of what was combined, must not see the factors.
+#[test]
+fn every_combination_has_a_randomiser_of_its_own() {
+    let (public, mut rng) = (key().public_key(), SecureRng::from_os());
+    let (factors, constants) = ([3, 0, 3, 0, 5, u() - 1], [4, 4, 0]);
+    for engine in engines() {
+        let sealed = encrypt(engine, &[7, 9]);
+        let numbers = engine.store(sealed.batch());
+        let randomizers = public.randomizers(engine, 3, SIGMA, &mut rng).unwrap();
+        let due = engine.store(randomizers.batch());
+        let combined =
+            sealed.combine(engine, (&single_use(&factors), &single_use(&constants)), 1, randomizers).unwrap();
+        let bare = |row: usize| {
+            let powers = (0..2).map(|k| power(&numbers[k], &Integer::from(factors[2 * row + k]), public.n()));
+            powers.fold(power(public.g(), &Integer::from(constants[row]), public.n()), |product, power| product * power)
+        };
+        let expected: Vec<Integer> = due.iter().enumerate().map(|(row, h)| bare(row) * h % public.n()).collect();
+        assert_eq!(engine.store(combined.batch()), expected, "{}", engine.kind());
+        assert_fresh_randomizers(due, "combination");
+    }
+}
+
 /// What the owner multiplies by lies in the group of h, and is spread over it.
 #[test]
 fn the_owner_s_randomisers_are_powers_of_h() {
-    let [p, q, v_p, v_q] = key().secrets_for_tests().map(|secret| Integer::clone(&secret.to_integer()));
     for engine in engines() {
         let made = key().randomizers(engine, 40, &mut SecureRng::from_os()).unwrap();
-        let mut randomizers = engine.store(&made);
-        for randomizer in &randomizers {
-            assert_eq!(
-                (power(randomizer, &v_p, &p), power(randomizer, &v_q, &q)),
-                (Integer::from(1), Integer::from(1))
-            );
-        }
-        randomizers.sort();
-        randomizers.dedup();
-        assert_eq!(randomizers.len(), 40);
+        assert_fresh_randomizers(engine.store(&made), engine.kind().name());
     }
 }
 
 #[test]
-fn batches_are_cut_and_joined() {
-    let all = encrypt(engine(), &[1, 2, 3, 4, 5, 6]);
-    let parts = [all.slice(4..6), all.slice(0..1)];
-    assert_eq!(decrypt(engine(), &Ciphertexts::concat(&parts).unwrap()), [5, 6, 1]);
-    assert!(key().is_zero_many(engine(), &all.slice(0..0)).unwrap().is_empty());
-    assert!(decrypt(engine(), &encrypt(engine(), &[])).is_empty());
+fn no_ciphertext_is_encrypted_and_tested() {
+    for engine in engines() {
+        let none = encrypt(engine, &[]);
+        assert!(none.is_empty() && key().is_zero_many(engine, &none).unwrap().is_empty());
+        assert!(decrypt(engine, &key().encrypt_bits_many(engine, &[], &mut SecureRng::from_os()).unwrap()).is_empty());
+    }
 }
 
 #[test]
@@ -183,7 +229,10 @@ fn operands_that_do_not_fit_are_refused() {
     }
     // As many in all, but not for each group.
     assert!(matches!(combine(4, 4, 3, 4), Err(DgkError::Shape(_) | DgkError::Engine(_))));
-    assert!(matches!(Ciphertexts::concat(&[]), Err(DgkError::Shape(_))));
+    let none = encrypt(engine(), &[]);
+    let randomizers = public.randomizers(engine(), 1, SIGMA, &mut SecureRng::from_os()).unwrap();
+    let result = none.combine(engine(), (&single_use(&[]), &single_use(&[1])), 1, randomizers);
+    assert!(matches!(result, Err(DgkError::Shape(_))));
     for plaintext in [u(), u64::MAX] {
         let result = key().public_key().encode_many(engine(), &[0, plaintext]);
         assert!(matches!(result, Err(DgkError::PlaintextRange { .. })));
@@ -193,14 +242,12 @@ fn operands_that_do_not_fit_are_refused() {
 #[test]
 fn operations_across_keys_are_refused_with_both_names() {
     let mut rng = SecureRng::from_os();
-    let ours = encrypt(engine(), &[1]);
     let theirs = other_key().encrypt_many(engine(), &[1], &mut rng).unwrap();
     let names = [key().public_key().id().to_string(), other_key().public_key().id().to_string()];
     let randomizers = key().public_key().randomizers(engine(), 1, SIGMA, &mut rng).unwrap();
     let one = single_use(&[1]);
     for error in [
         theirs.combine(engine(), (&one, &one), 1, randomizers).unwrap_err(),
-        Ciphertexts::concat(&[ours.clone(), theirs.clone()]).unwrap_err(),
         key().public_key().rerandomize_many(engine(), &theirs, SIGMA, &mut rng).unwrap_err(),
         key().is_zero_many(engine(), &theirs).unwrap_err(),
         key().decrypt_many(engine(), &theirs).unwrap_err(),

@@ -5,7 +5,7 @@
 //! first.
 //!
 //! Digits of more bits take fewer terms, each of which P1 hides and P2 tests, but more bits to encrypt and to send: at 17
-//! bits 28 ciphertexts one way and 8 the other, where single bits would take 17 and 18.
+//! bits 28 ciphertexts one way and 8 the other for every eight values, where single bits would take 17 and 17.
 
 /// Bits of every digit but the highest.
 const DIGIT_BITS: u32 = 2;

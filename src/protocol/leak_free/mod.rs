@@ -48,6 +48,8 @@ use terms::{Factors, Own};
 
 /// The longest values: with one bit more they fill a word.
 const LONGEST_BITS: u32 = 63;
+/// Their digits.
+const MOST_DIGITS: usize = 31;
 
 /// What a comparison's key is made for: n no shorter than the servers' keys, if there is such a length, and values of up to
 /// `longest_bits` bits.
@@ -193,8 +195,8 @@ pub(super) fn answer(
     let (digits, parameters) = (compared.digits(), sealed.key().parameters());
     let numbers = compared.all_of_cloud(shares);
     let own = |value: usize| Own {
-        number: numbers[value],
-        delta: u64::from(deltas[value].unwrap_u8()),
+        number: &numbers[value],
+        delta: &deltas[value],
         order: &hiding.orders[value * digits.len()..][..digits.len()],
     };
     let of_group = |first: usize| {
@@ -250,7 +252,7 @@ fn any(choices: &[Choice]) -> Choice {
 /// A uniform order of `len` things, at most 2^-57 from uniform for the few that there are; addresses show it, to this process
 /// alone.
 fn permutation(len: usize, rng: &mut SecureRng) -> Zeroizing<Vec<usize>> {
-    let mut draws = Zeroizing::new([0u64; LONGEST_BITS as usize]);
+    let mut draws = Zeroizing::new([0u64; MOST_DIGITS]);
     rng.fill(bytemuck::cast_slice_mut(&mut draws[..len]));
     let mut order: Zeroizing<Vec<usize>> = Zeroizing::new((0..len).collect());
     for i in (1..len).rev() {

@@ -6,18 +6,18 @@
 //! \[a >= b\] have \[k < b\], \[k <= b\] and \[k >= b\]. \[a = 0\] = 1 - sum_k \[a = k\] is not sent: its factor is
 //! subtracted from all others and is the constant.
 
+use subtle::Choice;
 use zeroize::Zeroizing;
 
 use crate::dgk::{SLOTS, Slots};
 
 use super::digits::{Digit, Digits};
 
-/// What P1 knows of one value.
+/// What P1 knows of one value, where it is wiped.
 pub(super) struct Own<'a> {
     /// Its bits of the number b.
-    pub number: u64,
-    /// 0 or 1.
-    pub delta: u64,
+    pub number: &'a u64,
+    pub delta: &'a Choice,
     /// For each digit the place of its term in what is sent.
     pub order: &'a [usize],
 }
@@ -64,8 +64,9 @@ fn add_term(
     let (cofactor, opposite) = (slots.cofactor(slot), slots.moduli()[slot] - unit);
     let mut constant = 0;
     for (at, digit) in digits.each().enumerate().skip(place) {
-        let b = digit.of(own.number);
-        let factor = |k: u64| if at == place { in_term(k, b, own.delta, place) } else { 1 ^ is(k, b) };
+        let b = digit.of(*own.number);
+        let factor =
+            |k: u64| if at == place { in_term(k, b, u64::from(own.delta.unwrap_u8()), place) } else { 1 ^ is(k, b) };
         let of_zero = factor(0);
         constant += of_zero;
         for (k, sum) in (1..).zip(&mut factors[indicators_of(digit)]) {

@@ -89,13 +89,20 @@ fn every_place_of_the_zero_is_as_likely() {
     let deltas = deltas_that_show_a_zero(compared, &cloud, &own);
     let sealed = seal(engine(2), key(), compared, &own, &mut rng).unwrap();
     let answered = answered(engine(2), compared, &sealed, &cloud, &deltas).unwrap();
-    let mut places = vec![0u32; compared.digits().len()];
-    for terms in zeros(engine(2), key(), compared, values.len(), &answered).unwrap() {
-        let place = terms.iter().position(|zero| bool::from(*zero)).expect("delta was chosen so that there is a zero");
-        places[place] += 1;
+    let zeros = zeros(engine(2), key(), compared, values.len(), &answered).unwrap();
+    let place_of = |terms: &Vec<Choice>| terms.iter().position(|zero| bool::from(*zero));
+    let places: Vec<usize> =
+        zeros.iter().map(|terms| place_of(terms).expect("delta was chosen so that there is a zero")).collect();
+    for place in 0..compared.digits().len() {
+        let count = places.iter().filter(|found| **found == place).count();
+        // 200 of 1000 expected, standard deviation 13.
+        assert!(count.abs_diff(200) < 76, "{count} of 1000 at {place}");
     }
-    // 200 of 1000 expected, standard deviation 13.
-    assert!(places.iter().all(|count| count.abs_diff(200) < 76), "{places:?}");
+    // Values of one group have orders of their own.
+    let pairs = places.chunks(SLOTS).flat_map(|group| group.windows(2));
+    let equal = pairs.filter(|pair| pair[0] == pair[1]).count();
+    // 175 of 875 expected, standard deviation 12.
+    assert!(equal.abs_diff(175) < 71, "{equal} of 875 neighbours have their zero at the same place");
 }
 
 /// The deltas for which some c is 0.
@@ -109,6 +116,83 @@ fn deltas_that_show_a_zero(compared: Compared, cloud: &[Integer], key: &[Integer
             Choice::from(u8::from(a < b))
         })
         .collect()
+}
+
+/// The factors of a group of values of every length against the definition: each indicator as a number of its slot.
+#[test]
+fn factors_give_the_terms_of_the_definition() {
+    let (mut inputs, mut rng) = (SeededRng::new(11, "numbers of both servers"), SecureRng::from_os());
+    for bits in 1..=LONGEST_BITS {
+        let digits = Digits::new(bits);
+        let slots = Parameters::new(1024, digits.len() as u32).unwrap().slots();
+        let low = |number: u64| number & (u64::MAX >> (u64::BITS - bits));
+        let mut numbers: Vec<(u64, u64)> = (0..5).map(|_| (inputs.below(u64::MAX), inputs.below(u64::MAX))).collect();
+        numbers.extend([(0, 0), (u64::MAX, u64::MAX), (numbers[0].0, numbers[0].0 ^ 1)]);
+        let numbers: Vec<(u64, u64)> = numbers.iter().map(|(a, b)| (low(*a), low(*b))).collect();
+        let deltas: Vec<Choice> = (0..SLOTS).map(|_| Choice::from(inputs.below(2) as u8)).collect();
+        let orders: Vec<Zeroizing<Vec<usize>>> = (0..SLOTS).map(|_| permutation(digits.len(), &mut rng)).collect();
+        let units = slots.random_units(digits.len(), &mut rng);
+        let own: Vec<Own<'_>> = (0..SLOTS)
+            .map(|slot| Own { number: &numbers[slot].1, delta: &deltas[slot], order: &orders[slot] })
+            .collect();
+        let factors = Factors::new(digits, slots, &own, &units);
+
+        for (slot, modulus) in slots.moduli().into_iter().enumerate() {
+            let ((a, b), delta) = (numbers[slot], bool::from(deltas[slot]));
+            let indicators =
+                digits.each().flat_map(|digit| (1..=digit.indicators() as u64).map(move |k| digit.of(a) == k));
+            let indicators: Vec<u64> = indicators.map(u64::from).collect();
+            let mut found = false;
+            for (place, digit) in digits.each().enumerate() {
+                let (a_i, b_i) = (digit.of(a), digit.of(b));
+                let t = match (delta, place) {
+                    (false, 0) => a_i < b_i,
+                    (false, _) => a_i <= b_i,
+                    (true, _) => a_i >= b_i,
+                };
+                let above = digits.each().skip(place + 1).filter(|digit| digit.of(a) != digit.of(b)).count() as u64;
+                let unit = u64::from(units[place * SLOTS + slot]);
+                let due = (u64::from(t) + above) * unit % modulus * (slots.cofactor(slot) % modulus) % modulus;
+                let term = orders[slot][place];
+                let of_term = &factors.of_indicators[term * indicators.len()..][..indicators.len()];
+                let sum: u64 = of_term.iter().zip(&indicators).map(|(factor, bit)| factor % modulus * bit).sum();
+                assert_eq!((sum + factors.constants[term]) % modulus, due, "{bits} bits, slot {slot}, digit {place}");
+                found |= due == 0;
+            }
+            assert_eq!(found, if delta { a < b } else { a >= b }, "{bits} bits, {a} and {b}");
+        }
+        let all = factors.of_indicators.iter().chain(factors.constants.iter());
+        assert!(all.into_iter().all(|factor| *factor < slots.product()));
+    }
+}
+
+/// The longest values under a key that is made for them, in groups that are not full.
+#[test]
+fn long_values_and_any_number_of_them_are_compared_rightly() {
+    let parameters = parameters(1024, LONGEST_BITS).unwrap();
+    let key = SecretKey::generate(engine(2), parameters, &mut SecureRng::from_os()).unwrap();
+    for (bits, counts) in [(63, &[9usize, 1, 0][..]), (40, &[7]), (25, &[8])] {
+        let compared = Compared { bits, share_bits: bits + 41 };
+        for count in counts {
+            let (mut rng, mut inputs) = (SecureRng::from_os(), SeededRng::new(u64::from(bits), "long values"));
+            let limit = (1i128 << bits) - 1;
+            let edges = [limit, -limit, 0, 1, -1, limit / 3, -limit / 5, 1 - limit, 2];
+            let values: Vec<Integer> = edges.into_iter().take(*count).map(Integer::from).collect();
+            let cloud: Vec<Integer> = values.iter().map(|_| inputs.integer(compared.share_bits)).collect();
+            let own: Vec<Integer> = cloud.iter().zip(&values).map(|(own, value)| Integer::from(own + value)).collect();
+            let deltas: Vec<Choice> = values.iter().map(|_| Choice::from(inputs.below(2) as u8)).collect();
+            let sealed = seal(engine(2), &key, compared, &own, &mut rng).unwrap();
+            assert_eq!(sealed.len(), compared.indicators(*count));
+            let answered = answered(engine(2), compared, &sealed, &cloud, &deltas).unwrap();
+            assert_eq!(answered.len(), compared.terms(*count));
+            let (beta, _) = finish(engine(2), &key, compared, &own, &answered).unwrap();
+            let tau = own_bits(compared, &cloud, &deltas);
+            assert_eq!((beta.len(), tau.len()), (*count, *count));
+            for ((beta, tau), value) in beta.iter().zip(tau.iter()).zip(&values) {
+                assert_eq!(bool::from(*beta ^ *tau), *value > 0, "{value} of {bits} bits");
+            }
+        }
+    }
 }
 
 #[test]
@@ -152,7 +236,7 @@ fn terms_that_are_not_zero_are_uniform_units() {
     let slots = key().public_key().parameters().slots();
     for value in [0, 700, -3] {
         let mut rng = SecureRng::from_os();
-        let values = vec![value; 1000];
+        let values = vec![value; 4000];
         let (cloud, own) = shares(&values, compared.share_bits, &mut SeededRng::new(5, "shares"));
         let deltas = vec![Choice::from(0); values.len()];
         let sealed = seal(engine(2), key(), compared, &own, &mut rng).unwrap();
@@ -163,10 +247,17 @@ fn terms_that_are_not_zero_are_uniform_units() {
             opened.iter().for_each(|plaintext| counts[slots.split(*plaintext)[slot] as usize] += 1);
             let expected = counts[1..].iter().sum::<u64>() as f64 / (modulus - 1) as f64;
             for (unit, count) in counts.iter().enumerate().skip(1) {
-                // Six standard deviations.
+                // Six standard deviations, which is less than the number.
                 assert!((*count as f64 - expected).abs() < 6.0 * expected.sqrt(), "{value}: {count} times {unit}");
             }
         }
+        // Units of two slots say nothing of each other: chi squared of 10 x 12 pairs, six standard deviations.
+        let pairs = opened.iter().map(|plaintext| slots.split(*plaintext)).filter(|of| of[0] > 0 && of[1] > 0);
+        let mut counts = [[0f64; 12]; 10];
+        pairs.for_each(|of| counts[of[0] as usize - 1][of[1] as usize - 1] += 1.0);
+        let expected = counts.iter().flatten().sum::<f64>() / 120.0;
+        let distance: f64 = counts.iter().flatten().map(|count| (count - expected).powi(2) / expected).sum();
+        assert!(distance < 119.0 + 6.0 * 238f64.sqrt(), "{value}: {distance}");
     }
 }
 

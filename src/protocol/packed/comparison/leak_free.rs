@@ -20,7 +20,7 @@ fn compared(side: &Side, place: Place) -> Compared {
     Compared { bits: side.widths.compared_bits(place.phase), share_bits: side.widths.compared_share(place.phase) }
 }
 
-/// P2 -> P1: the digits of a, bits I_ik that tell them, one ciphertext each.
+/// P2 -> P1: the digits of a as bits I_ik, eight values to a ciphertext.
 pub(super) fn send_digits(side: &mut Side, place: Place, share: &Share, key: &dgk::SecretKey) -> Result<(), Error> {
     let compared = compared(side, place);
     let Side { engine, rng, work, .. } = side;
