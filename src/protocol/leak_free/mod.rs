@@ -124,8 +124,7 @@ impl Compared {
     }
 }
 
-/// P2: E[I_ik] of its shares. Timing class: `fixed_sequence` in the shares but for their signs and
-/// lengths in limbs.
+/// P2: E[I_ik] of its shares. Timing class: `fixed_sequence` in the shares but for their signs and lengths in limbs.
 pub(super) fn seal(
     engine: &Engine,
     key: &SecretKey,
@@ -193,6 +192,11 @@ pub(super) fn answer(
         return Ok(sealed.clone());
     }
     let (digits, parameters) = (compared.digits(), sealed.key().parameters());
+    if digits.len() >= parameters.slots().least_modulus() as usize {
+        let reason =
+            format!("numbers of {} digits, and slots modulo {}", digits.len(), parameters.slots().least_modulus());
+        return Err(DgkError::Shape(reason));
+    }
     let numbers = compared.all_of_cloud(shares);
     let own = |value: usize| Own {
         number: &numbers[value],

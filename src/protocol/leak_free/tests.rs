@@ -195,6 +195,16 @@ fn long_values_and_any_number_of_them_are_compared_rightly() {
     }
 }
 
+/// A term could be 0 modulo a slot without being 0.
+#[test]
+fn more_digits_than_slots_hold_are_refused() {
+    let compared = Compared { bits: 22, share_bits: 58 };
+    let (cloud, own) = shares(&[5], compared.share_bits, &mut SeededRng::new(1, "shares"));
+    let sealed = seal(engine(2), key(), compared, &own, &mut SecureRng::from_os()).unwrap();
+    let refused = answered(engine(2), compared, &sealed, &cloud, &[Choice::from(0)]);
+    assert!(matches!(refused, Err(DgkError::Shape(reason)) if reason.contains("11 digits, and slots modulo 11")));
+}
+
 #[test]
 fn values_too_long_for_any_key_are_refused_before_anything_runs() {
     assert_eq!(parameters(1536, 17).unwrap().key_bits(), 2048);
