@@ -15,7 +15,7 @@ use super::keygen::{self, Draft};
 use super::parameters::Parameters;
 use super::public_key::PublicKey;
 use super::slots::SLOTS;
-use crate::arith::{Batch, Engine, Exponents, PlainCrt, PowerTable, constant};
+use crate::arith::{Batch, Engine, EngineError, Exponents, PlainCrt, PowerTable, constant};
 use crate::rng::SecureRng;
 use crate::secret::SecretLimbs;
 
@@ -182,15 +182,13 @@ impl SecretKey {
 
     /// For each slot c^(v_p u / u_i) mod p of each ciphertext, in as many limbs as p.
     fn slot_powers(&self, engine: &Engine, ciphertexts: &Ciphertexts) -> Result<[SecretLimbs; SLOTS], DgkError> {
-        let Inner { public, p, v_p, crt, .. } = &*self.0;
+        let Inner { public, v_p, crt, .. } = &*self.0;
         admit::same_key(public.id(), ciphertexts.key().id())?;
         let residues = crt.modulo_p(engine, ciphertexts.batch())?;
         let order = Exponents::long_lived(vec![v_p.clone()], self.parameters().order_bits);
-        let powers = engine.power(&residues, &order)?;
-        let mut of_slots = vec![SecretLimbs::zero(ciphertexts.len() * p.len()); SLOTS];
-        let mut store = |slot: usize, powers: &Batch| of_slots[slot] = engine.store_limbs(powers);
-        isolate(engine, &powers, &self.parameters().slots().moduli(), 0, &mut store)?;
-        Ok(of_slots.try_into().expect("every slot has its powers"))
+        let of_slots = isolate(engine, engine.power(&residues, &order)?, &self.parameters().slots().moduli())?;
+        let numbers: Vec<SecretLimbs> = of_slots.iter().map(|powers| engine.store_limbs(powers)).collect();
+        Ok(numbers.try_into().expect("every slot has its powers"))
     }
 
     fn opened(&self) -> &[Vec<SecretLimbs>] {
@@ -210,26 +208,20 @@ impl SecretKey {
     }
 }
 
-/// x^(u / u_i) for each prime u_i of `moduli`, whose product is u, by halves: few squares, since what one half is raised to
-/// serves all slots of the other. Slots are counted from `first`.
-fn isolate(
-    engine: &Engine,
-    numbers: &Batch,
-    moduli: &[u64],
-    first: usize,
-    store: &mut impl FnMut(usize, &Batch),
-) -> Result<(), DgkError> {
+/// x^(u / u_i) for each prime u_i of `moduli`, whose product is u, by halves: few squares, since what the primes of one
+/// half raise to serves every prime of the other.
+fn isolate(engine: &Engine, numbers: Batch, moduli: &[u64]) -> Result<Vec<Batch>, EngineError> {
     if moduli.len() == 1 {
-        store(first, numbers);
-        return Ok(());
+        return Ok(vec![numbers]);
     }
     let (low, high) = moduli.split_at(moduli.len() / 2);
-    for (kept, removed, first) in [(low, high, first), (high, low, first + low.len())] {
+    let without = |removed: &[u64]| {
         let exponent = Integer::from(removed.iter().product::<u64>());
-        let powers = engine.power(numbers, &Exponents::public(&[exponent]))?;
-        isolate(engine, &powers, kept, first, store)?;
-    }
-    Ok(())
+        engine.power(&numbers, &Exponents::public(&[exponent]))
+    };
+    let mut isolated = isolate(engine, without(high)?, low)?;
+    isolated.extend(isolate(engine, without(low)?, high)?);
+    Ok(isolated)
 }
 
 impl fmt::Debug for SecretKey {

@@ -144,7 +144,8 @@ pub(super) fn seal(
             bits.extend((1..=digit.indicators() as u64).map(is_k));
         }
     }
-    key.encrypt_bits_many(engine, &bits, rng)
+    // Here and below: many short operations stay on the engine's threads.
+    engine.install(|| key.encrypt_bits_many(engine, &bits, rng))
 }
 
 /// P1's bits tau, which its shares and its bits delta determine.
@@ -218,7 +219,7 @@ pub(super) fn answer(
     };
     let (of_indicators, constants) =
         (exponents(|factors| &factors.of_indicators), exponents(|factors| &factors.constants));
-    sealed.combine(engine, (&of_indicators, &constants), groups, hiding.randomizers)
+    engine.install(|| sealed.combine(engine, (&of_indicators, &constants), groups, hiding.randomizers))
 }
 
 /// P2: its bits beta, and the bits z that it has seen.
@@ -243,7 +244,8 @@ pub(super) fn zeros(
     count: usize,
     answered: &Ciphertexts,
 ) -> Result<Vec<Vec<Choice>>, DgkError> {
-    let (zeros, terms) = (key.is_zero_many(engine, answered)?, compared.digits().len());
+    let zeros = engine.install(|| key.is_zero_many(engine, answered))?;
+    let terms = compared.digits().len();
     let of_value =
         |value: usize| zeros[value / SLOTS * terms..][..terms].iter().map(|slots| slots[value % SLOTS]).collect();
     Ok((0..count).map(of_value).collect())
