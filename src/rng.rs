@@ -119,6 +119,12 @@ pub(crate) fn standard_normal(words: [u64; 2]) -> f64 {
     (-2.0 * (1.0 - radius).ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }
 
+/// floor(draw bound / 2^64), which is below the bound: for a uniform draw at most bound 2^-64 from uniform, without the
+/// rejection of [`SecureRng::below`]. `constant`.
+pub fn scaled(draw: u64, bound: u64) -> u64 {
+    ((u128::from(draw) * u128::from(bound)) >> u64::BITS) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +139,12 @@ mod tests {
             seen |= &*value;
         }
         assert_eq!(seen, (Integer::from(1) << 70) - 1);
+    }
+
+    #[test]
+    fn scaled_draws_fill_their_range() {
+        assert_eq!([0, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX].map(|draw| scaled(draw, 10)), [0, 4, 5, 9]);
+        assert_eq!([0, u64::MAX].map(|draw| scaled(draw, 1)), [0, 0]);
     }
 
     #[test]

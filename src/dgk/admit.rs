@@ -145,13 +145,14 @@ pub(super) fn parameters(key_bits: u32, order_bits: u32, least_modulus: u32) -> 
     let due = parameters::order_bits(key_bits);
     AdmissionRule::KeyLength
         .require(due.is_some(), || format!("n has {key_bits} bits, one of {KEY_BITS:?} is needed"))?;
-    let slots = Slots::of_least_modulus(least_modulus);
-    AdmissionRule::SlotModulus.require(slots.is_some(), || {
-        format!("the smallest modulus of a slot is {least_modulus}, an odd prime for numbers up to {MAX_SLOT_BOUND} is needed")
+    let slots = Slots::of_least_modulus(least_modulus).ok_or_else(|| DgkError::Refused {
+        rule: AdmissionRule::SlotModulus,
+        detail: format!(
+            "the smallest modulus of a slot is {least_modulus}, an odd prime for numbers up to {MAX_SLOT_BOUND} is needed"
+        ),
     })?;
     AdmissionRule::OrderLength
         .require(due == Some(order_bits), || format!("t is {order_bits}, which is not that of {key_bits} bits"))?;
-    let slots = slots.expect("rule D2");
     Ok(Parameters { key_bits, order_bits, slots })
 }
 

@@ -4,7 +4,8 @@
 
 use zeroize::Zeroizing;
 
-use crate::rng::SecureRng;
+use crate::arith::prime::odd_primes_below;
+use crate::rng::{SecureRng, scaled};
 
 /// Numbers in a plaintext. As many as AVX-512 IFMA has lanes, so that a product of powers with a row for each of up to
 /// eight terms and one group for every eight values leaves no lane empty.
@@ -12,9 +13,9 @@ pub const SLOTS: usize = 8;
 /// The largest number that slots are offered for.
 pub const MAX_SLOT_BOUND: u32 = 64;
 /// The smallest modulus of these.
-const MAX_LEAST_MODULUS: u64 = 67;
-/// Units fit a byte.
-const MAX_MODULUS: u64 = 128;
+const MAX_LEAST_MODULUS: u32 = 67;
+/// Above all moduli, so that units fit a byte.
+const MODULUS_BOUND: u64 = 128;
 
 /// The moduli of the slots: the smallest odd primes above a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,21 +30,20 @@ pub struct Slots {
 impl Slots {
     /// Slots for numbers from 0 to `bound`.
     pub(super) fn new(bound: u32) -> Slots {
-        let mut primes = (u64::from(bound).max(2) + 1..).filter(|candidate| is_prime(*candidate));
-        let moduli: [u64; SLOTS] = std::array::from_fn(|_| primes.next().expect("there is always a larger prime"));
+        let mut primes = odd_primes_below(MODULUS_BOUND).into_iter().filter(|prime| *prime > u64::from(bound));
+        let moduli: [u64; SLOTS] = std::array::from_fn(|_| primes.next().expect("67 to 101 are eight primes"));
         let product = moduli.iter().product();
         let ones = moduli.map(|modulus| {
             let mut multiples = (1..modulus).map(|factor| product / modulus * factor);
             multiples.find(|multiple| multiple % modulus == 1).expect("the other primes are units")
         });
-        assert!(moduli[SLOTS - 1] < MAX_MODULUS, "no bound that is offered has larger primes");
         Slots { moduli, product, ones }
     }
 
     /// The slots whose smallest modulus this is, where it is one that a bound up to [`MAX_SLOT_BOUND`] gives.
     pub(super) fn of_least_modulus(least: u32) -> Option<Slots> {
-        let is_offered = (3..=MAX_LEAST_MODULUS).contains(&u64::from(least)) && is_prime(u64::from(least));
-        is_offered.then(|| Slots::new(least - 1))
+        let slots = (1..=MAX_LEAST_MODULUS).contains(&least).then(|| Slots::new(least - 1))?;
+        (slots.least_modulus() == least).then_some(slots)
     }
 
     /// u_1, ..., u_8, ascending.
@@ -91,21 +91,14 @@ impl Slots {
 
     /// x mod u for x < 8 u. Timing class: `constant`.
     pub fn reduce_sum(&self, sum: u64) -> u64 {
-        [4, 2, 1].into_iter().fold(sum, |sum, times| {
-            let (less, below) = sum.overflowing_sub(times * self.product());
-            let mask = u64::from(std::hint::black_box(below)).wrapping_neg();
-            (sum & mask) | (less & !mask)
-        })
+        [4, 2, 1].into_iter().fold(sum, |sum, times| subtract_unless_below(sum, times * self.product))
     }
 
     /// x modulo the modulus of a slot for x < 2^16. Timing class: `constant`.
     pub fn reduce_in(&self, slot: usize, x: u64) -> u64 {
         let modulus = self.moduli[slot];
         // The quotient is at most one too small: x (2^32 / modulus - floor(2^32 / modulus)) < 2^16 < 2^32.
-        let rest = x - ((x * ((1 << 32) / modulus)) >> 32) * modulus;
-        let (less, below) = rest.overflowing_sub(modulus);
-        let mask = u64::from(std::hint::black_box(below)).wrapping_neg();
-        (rest & mask) | (less & !mask)
+        subtract_unless_below(x - ((x * ((1 << 32) / modulus)) >> 32) * modulus, modulus)
     }
 
     /// Numbers for one use each, of slot after slot, at most 2^-57 from uniform among the units of theirs: [`SLOTS`] times
@@ -115,7 +108,7 @@ impl Slots {
         rng.fill(bytemuck::cast_slice_mut(&mut draws));
         let unit = |(index, draw): (usize, &u64)| {
             let units = self.moduli[index % SLOTS] - 1;
-            1 + ((u128::from(*draw) * u128::from(units)) >> u64::BITS) as u8
+            1 + scaled(*draw, units) as u8
         };
         let mut units = Zeroizing::new(Vec::with_capacity(SLOTS * count));
         units.extend(draws.iter().enumerate().map(unit));
@@ -123,9 +116,11 @@ impl Slots {
     }
 }
 
-/// Whether a number of a few digits is a prime.
-fn is_prime(number: u64) -> bool {
-    (2..number).take_while(|divisor| divisor * divisor <= number).all(|divisor| !number.is_multiple_of(divisor))
+/// x - y, or x where it is below y. `constant`.
+fn subtract_unless_below(x: u64, y: u64) -> u64 {
+    let (less, below) = x.overflowing_sub(y);
+    let mask = u64::from(std::hint::black_box(below)).wrapping_neg();
+    (x & mask) | (less & !mask)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ use zeroize::Zeroizing;
 
 use crate::arith::{Engine, Exponents};
 use crate::dgk::{Ciphertexts, DgkError, KEY_BITS, Parameters, PublicKey, Randomizers, SLOTS, SecretKey};
-use crate::rng::SecureRng;
+use crate::rng::{SecureRng, scaled};
 use crate::secret::{SecretBits, SecretInteger, SecretLimbs};
 
 use super::ProtocolError;
@@ -262,7 +262,7 @@ fn permutation(len: usize, rng: &mut SecureRng) -> Zeroizing<Vec<usize>> {
     rng.fill(bytemuck::cast_slice_mut(&mut draws[..len]));
     let mut order: Zeroizing<Vec<usize>> = Zeroizing::new((0..len).collect());
     for i in (1..len).rev() {
-        order.swap(i, ((u128::from(draws[i]) * (i as u128 + 1)) >> u64::BITS) as usize);
+        order.swap(i, scaled(draws[i], i as u64 + 1) as usize);
     }
     order
 }
