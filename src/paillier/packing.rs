@@ -115,17 +115,15 @@ impl SlotLayout {
 }
 
 /// Packs ciphertexts of values that were shifted into their slots when they were encrypted: the product over each run
-/// of `layout.slots` consecutive ciphertexts (the last run may be shorter). Timing class: `fixed_sequence`; ciphertexts are
-/// public.
+/// of `run` consecutive ciphertexts (the last one may be shorter). Timing class: `fixed_sequence`; ciphertexts are public.
 ///
 /// # Errors
-/// If the engine fails.
-pub fn pack_linear(engine: &Engine, layout: SlotLayout, shifted: &Ciphertexts) -> Result<Ciphertexts, PaillierError> {
-    let slots = layout.slots as usize;
-    let whole = shifted.len() / slots * slots;
+/// If `run` is 0 or the engine fails.
+pub fn pack_linear(engine: &Engine, run: usize, shifted: &Ciphertexts) -> Result<Ciphertexts, PaillierError> {
+    let whole = shifted.len() - shifted.len().checked_rem(run).unwrap_or(0);
     let mut parts = Vec::new();
     if whole > 0 {
-        parts.push(shifted.slice(0..whole).sum_runs(engine, slots)?);
+        parts.push(shifted.slice(0..whole).sum_runs(engine, run)?);
     }
     if whole < shifted.len() {
         parts.push(shifted.slice(whole..shifted.len()).sum_runs(engine, shifted.len() - whole)?);

@@ -179,7 +179,7 @@ impl Fixture {
         let values = unsigned(batch * slots, SLOT_BITS - 1);
         let shifted: Vec<Integer> = values.iter().enumerate().map(|(i, v)| layout.shift(v, i % slots)).collect();
         let sealed = self.seal(&shifted)?;
-        let run = move |()| Ok(pack_linear(self.engine(), layout, &sealed)?);
+        let run = move |()| Ok(pack_linear(self.engine(), layout.slots as usize, &sealed)?);
         Ok(Workload::new(subject, batch, nothing, run, move |found| {
             check::opened(self, found, 0, |i| layout.pack(&values[i * slots..][..slots]))
         }))

@@ -19,11 +19,11 @@ use crate::protocol::rounding::MaskRounding;
 use crate::secret::SecretBits;
 
 use super::comparison::Blinds;
+use super::factor::{EncryptedFactor, Lifetime};
 use super::input::{self, InputLayout};
 use super::product::{self, answer, recv_factor, recv_offer, send_factor};
 use super::share::Share;
 use super::side::{Comparer, Keys, MaskOrder, Side};
-use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::static_store::StaticStore;
 use super::widths::Widths;
@@ -50,9 +50,11 @@ pub(super) struct Forward {
     /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
     activations: Vec<Share>,
     /// P2's -activations, transposed: for the gradient of each layer, in training.
-    along_features: Vec<PackedRows>,
+    along_features: Vec<EncryptedFactor>,
     /// tau of each hidden layer.
     bits: Vec<SecretBits>,
+    /// What is known of the errors carried back to each hidden layer, in training.
+    carried: Vec<Carried>,
     /// z of each layer.
     #[cfg(test)]
     sums: Vec<Share>,
@@ -137,10 +139,10 @@ impl CloudServer {
         let (rows, inputs) = (by_row.rows(), by_row.columns());
         let (forward, gradient) = (side.widths.forward(0), side.widths.gradient(0, rows));
         let features = by_row.transposed();
-        send_factor(side, at(ALONG_ROWS), forward.to_cloud_slot_bits(), &features)?;
-        send_factor(side, at(ALONG_FEATURES), gradient.to_cloud_slot_bits(), &by_row)?;
-        let along_rows = recv_factor(side, at(ALONG_ROWS), forward.to_key_slot_bits(), inputs, rows)?;
-        let along_features = recv_factor(side, at(ALONG_FEATURES), gradient.to_key_slot_bits(), rows, inputs)?;
+        send_factor(side, at(ALONG_ROWS), &forward, &features, Lifetime::Kept)?;
+        send_factor(side, at(ALONG_FEATURES), &gradient, &by_row, Lifetime::Kept)?;
+        let along_rows = recv_factor(side, at(ALONG_ROWS), &forward, rows, Lifetime::Kept)?;
+        let along_features = recv_factor(side, at(ALONG_FEATURES), &gradient, inputs, Lifetime::Kept)?;
         let (bits, kept) = (side.widths.static_shares(), StaticBatch { features, targets, along_rows, along_features });
         self.fresh.insert(&side.engine, batch, kept, bits)
     }
@@ -208,7 +210,7 @@ impl CloudServer {
         step: u64,
         model: &SharedModel,
         inputs: Share,
-        along_rows: PackedRows,
+        along_rows: EncryptedFactor,
         pass: Pass,
         clock: &mut PhaseClock,
     ) -> Result<Forward, Error> {
@@ -219,23 +221,22 @@ impl CloudServer {
             activations: vec![inputs],
             along_features: Vec::new(),
             bits: Vec::new(),
+            carried: Vec::new(),
             #[cfg(test)]
             sums: Vec::new(),
         };
         for layer in 0..plan.layers.weight_layers() {
             let at = |phase| place(step, phase, layer as u16);
-            let (fan_in, fan_out) = (plan.layers.fan_in(layer), plan.layers.fan_out(layer));
             let widths = side.widths.forward(layer);
             if layer > 0 {
-                along_rows = recv_factor(side, at(Phase::Forward), widths.to_key_slot_bits(), fan_in, rows)?;
+                along_rows = recv_factor(side, at(Phase::Forward), &widths, rows, Lifetime::Once)?;
                 if pass == Pass::Training {
-                    let slot_bits = side.widths.gradient(layer, rows).to_key_slot_bits();
-                    let along_features = recv_factor(side, at(Phase::Gradient), slot_bits, rows, fan_in)?;
+                    let (gradient, columns) = (side.widths.gradient(layer, rows), plan.layers.fan_in(layer));
+                    let along_features = recv_factor(side, at(Phase::Gradient), &gradient, columns, Lifetime::Once)?;
                     forward.along_features.push(along_features);
                 }
             }
-            let shape = (fan_out, rows);
-            let masks = product::masks(side, at(Phase::Forward), &widths, shape, MaskOrder::Transposed);
+            let masks = product::masks(side, at(Phase::Forward), &widths, rows, MaskOrder::Transposed);
             let z = masks.divided(plan.product_divisor()).plus_column(&model.biases[layer]);
             #[cfg(test)]
             forward.sums.push(z.clone());
@@ -243,21 +244,25 @@ impl CloudServer {
             let ahead = is_hidden.then(|| send_ahead(side, plan, step, layer, &z, pass)).transpose()?;
             clock.lap("gate");
 
-            let offer = recv_offer(side, at(Phase::Forward), &widths, fan_out, rows)?;
+            let offer = recv_offer(side, at(Phase::Forward), &widths, &along_rows.layout)?;
             let factors = (&model.weights[layer], forward.output());
             answer(side, at(Phase::Forward), &widths, factors, &along_rows, &offer, &masks)?;
             clock.lap("forward");
-            let Some(Ahead { blinds, activations }) = ahead else {
+            let Some(Ahead { blinds, activations, carried }) = ahead else {
                 forward.activations.push(z);
                 continue;
             };
             comparison::answer(side, at(Phase::Compare), &z, &blinds)?;
             clock.lap("compare");
             let bits = blinds.bits();
-            gate::answer(side, at(Phase::Gate), &z, &bits, (&activations, plan.bounds.activations))?;
+            let backward_gate = carried.as_ref().map(|_| place(step, Phase::BackwardGate, layer as u16 + 1));
+            let mixed = gate::recv_mixed(side, at(Phase::Gate), &bits, backward_gate)?;
+            gate::reply(side, at(Phase::Gate), &z, &bits, &mixed.first, &activations)?;
             clock.lap("gate");
             forward.activations.push(activations);
             forward.bits.push(bits);
+            let carried = carried.zip(mixed.second).map(|((masks, share), mixed)| Carried { masks, share, mixed });
+            forward.carried.extend(carried);
         }
         Ok(forward)
     }
@@ -281,25 +286,19 @@ impl CloudServer {
             let (fan_in, fan_out) = (plan.layers.fan_in(layer), plan.layers.fan_out(layer));
             let (gradient, backward) = (side.widths.gradient(layer, rows), side.widths.backward(layer));
             let is_output = plan.layers.is_output(layer);
-            // What P1 encrypts for the layer below: its masks determine it.
-            let mut carried = None;
             if layer > 0 {
-                send_factor(side, at(Phase::Backward), backward.to_cloud_slot_bits(), &delta)?;
-                let shape = (fan_in, rows);
-                let masks = product::masks(side, at(Phase::Backward), &backward, shape, MaskOrder::Transposed);
-                let share = masks.divided(plan.product_divisor());
-                gate::send_share(side, at(Phase::BackwardGate), &share, &forward.bits[layer - 1])?;
-                clock.lap("gate");
-                carried = Some((masks, share));
+                send_factor(side, at(Phase::Backward), &backward, &delta, Lifetime::Once)?;
+                clock.lap("backward");
             }
 
             let squares = is_output.then(|| loss::recv_elements(side, at(Phase::Loss), fan_out * rows)).transpose()?;
-            let gradient_offer = recv_offer(side, at(Phase::Gradient), &gradient, fan_out, fan_in)?;
+            let theirs = &forward.along_features[layer];
+            let gradient_offer = recv_offer(side, at(Phase::Gradient), &gradient, &theirs.layout)?;
             let mut carrying = None;
             if layer > 0 {
-                let slot_bits = backward.to_key_slot_bits();
-                let their_delta = recv_factor(side, at(Phase::Backward), slot_bits, fan_out, rows)?;
-                carrying = Some((their_delta, recv_offer(side, at(Phase::Backward), &backward, fan_in, rows)?));
+                let their_delta = recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?;
+                let offer = recv_offer(side, at(Phase::Backward), &backward, &their_delta.layout)?;
+                carrying = Some((their_delta, offer));
             }
 
             if let Some(squares) = squares {
@@ -308,22 +307,22 @@ impl CloudServer {
                 clock.lap("loss");
             }
             let below = forward.activations[layer].transposed();
-            let (factors, theirs) = ((&delta, &below), &forward.along_features[layer]);
-            let shape = (fan_out, fan_in);
-            let masks = product::masks(side, at(Phase::Gradient), &gradient, shape, MaskOrder::AsItLies);
-            answer(side, at(Phase::Gradient), &gradient, factors, theirs, &gradient_offer, &masks)?;
+            let masks = product::masks(side, at(Phase::Gradient), &gradient, fan_in, MaskOrder::AsItLies);
+            answer(side, at(Phase::Gradient), &gradient, (&delta, &below), theirs, &gradient_offer, &masks)?;
             quotients.push(masks.divided(gradient_divisor));
             clock.lap("gradient");
-            let (Some((their_delta, offer)), Some((masks, share))) = (carrying, carried) else {
+            let Some((their_delta, offer)) = carrying else {
                 deltas.push(delta);
                 break;
             };
+            let Carried { masks, share, mixed } = &forward.carried[layer - 1];
             let weights = model.weights[layer].transposed();
-            answer(side, at(Phase::Backward), &backward, (&weights, &delta), &their_delta, &offer, &masks)?;
+            answer(side, at(Phase::Backward), &backward, (&weights, &delta), &their_delta, &offer, masks)?;
             clock.lap("backward");
             let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
-            let gated = gate::masks(side, at, &share, plan.bounds.delta);
-            gate::answer(side, at, &share, bits, (&gated, plan.bounds.delta))?;
+            let gated = gate::masks(side, at, share, plan.bounds.delta);
+            let mixed = gate::recv_second(side, at, bits, mixed)?;
+            gate::reply(side, at, share, bits, &mixed, &gated)?;
             clock.lap("gate");
             deltas.push(std::mem::replace(&mut delta, gated));
         }
@@ -338,6 +337,18 @@ struct Ahead {
     blinds: Blinds,
     /// Its share of the activations.
     activations: Share,
+    /// Its masks of the product that carries errors back to the layer, and what they make its share; in training.
+    carried: Option<(Share, Share)>,
+}
+
+/// What P1 has of the errors carried back to a hidden layer before they are.
+struct Carried {
+    /// Masks of the product.
+    masks: Share,
+    /// Its share of the errors, before their gate.
+    share: Share,
+    /// What the gate of the activations has shown of theirs.
+    mixed: Share,
 }
 
 /// Sends all that P1 encrypts for the gate of a hidden layer and for what follows, which its masks determine: P2 works on
@@ -353,17 +364,22 @@ fn send_ahead(
     let at = |phase| place(step, phase, layer as u16);
     let above = |phase| place(step, phase, layer as u16 + 1);
     let blinds = Blinds::draw(side, at(Phase::Compare), z);
-    let bits = blinds.bits();
-    gate::send_bits(side, at(Phase::Gate), &bits)?;
-    gate::send_share(side, at(Phase::Gate), z, &bits)?;
+    let carried = (pass == Pass::Training).then(|| {
+        let widths = side.widths.backward(layer + 1);
+        let masks = product::masks(side, above(Phase::Backward), &widths, z.columns(), MaskOrder::Transposed);
+        let share = masks.divided(plan.product_divisor());
+        (masks, share)
+    });
+    let second = carried.as_ref().map(|(_, share)| share);
+    gate::send(side, at(Phase::Gate), z, second, &blinds.bits())?;
     let activations = gate::masks(side, at(Phase::Gate), z, plan.bounds.activations);
-    let slot_bits = side.widths.forward(layer + 1).to_cloud_slot_bits();
-    send_factor(side, above(Phase::Forward), slot_bits, &activations)?;
+    let forward = side.widths.forward(layer + 1);
+    send_factor(side, above(Phase::Forward), &forward, &activations, Lifetime::Once)?;
     if pass == Pass::Training {
-        let slot_bits = side.widths.gradient(layer + 1, z.columns()).to_cloud_slot_bits();
-        send_factor(side, above(Phase::Gradient), slot_bits, &activations.transposed())?;
+        let gradient = side.widths.gradient(layer + 1, z.columns());
+        send_factor(side, above(Phase::Gradient), &gradient, &activations.transposed(), Lifetime::Once)?;
     }
-    Ok(Ahead { blinds, activations })
+    Ok(Ahead { blinds, activations, carried })
 }
 
 impl Forward {

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::mask::Phase;
 use crate::mlp::{Batches, TrainingPlan};
 use crate::net::Channel;
-use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::paillier::{PublicKey, SecretKey};
 use crate::protocol::config::{JobConfig, Reading};
 use crate::protocol::handshake::{Role, shake_hands_as_key_server};
 use crate::protocol::mask_source::{MaskSource, initial_addend};
@@ -18,11 +18,11 @@ use crate::protocol::schedule::Activity;
 use crate::rng::SecureRng;
 use crate::secret::SecretBits;
 
+use super::factor::{EncryptedFactor, Lifetime};
 use super::input::{self, InputLayout};
 use super::product::{finish, offer, recv_factor, send_factor};
 use super::share::Share;
 use super::side::{Comparer, Keys, Side};
-use super::slots::PackedRows;
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
 use super::static_store::StaticStore;
 use super::widths::Widths;
@@ -46,11 +46,11 @@ pub(super) struct Forward {
     /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
     activations: Vec<Share>,
     /// P1's activations, transposed: for the gradient of each layer, in training.
-    along_features: Vec<PackedRows>,
+    along_features: Vec<EncryptedFactor>,
     /// beta of each hidden layer.
     bits: Vec<SecretBits>,
-    /// P1's tau + 1 of each hidden layer.
-    their_bits: Vec<Ciphertexts>,
+    /// P1's ciphertexts of each hidden layer's gates, and the masks under which it has beta A' of the second; in training.
+    carried: Vec<(gate::CloudPart, Share)>,
     /// z of each layer.
     #[cfg(test)]
     sums: Vec<Share>,
@@ -119,10 +119,10 @@ impl KeyServer {
         let inputs = by_row.columns();
         let (forward, gradient) = (side.widths.forward(0), side.widths.gradient(0, rows));
         let features = by_row.transposed();
-        send_factor(side, at(ALONG_ROWS), forward.to_key_slot_bits(), &features.negated())?;
-        send_factor(side, at(ALONG_FEATURES), gradient.to_key_slot_bits(), &by_row.negated())?;
-        let along_rows = recv_factor(side, at(ALONG_ROWS), forward.to_cloud_slot_bits(), inputs, rows)?;
-        let along_features = recv_factor(side, at(ALONG_FEATURES), gradient.to_cloud_slot_bits(), rows, inputs)?;
+        send_factor(side, at(ALONG_ROWS), &forward, &features.negated(), Lifetime::Kept)?;
+        send_factor(side, at(ALONG_FEATURES), &gradient, &by_row.negated(), Lifetime::Kept)?;
+        let along_rows = recv_factor(side, at(ALONG_ROWS), &forward, rows, Lifetime::Kept)?;
+        let along_features = recv_factor(side, at(ALONG_FEATURES), &gradient, inputs, Lifetime::Kept)?;
         let (bits, kept) = (side.widths.static_shares(), StaticBatch { features, targets, along_rows, along_features });
         self.fresh.insert(&side.engine, batch, kept, bits)
     }
@@ -171,7 +171,7 @@ impl KeyServer {
         step: u64,
         model: &SharedModel,
         inputs: Share,
-        along_rows: PackedRows,
+        along_rows: EncryptedFactor,
         pass: Pass,
     ) -> Result<Forward, Error> {
         let (side, plan) = (&mut self.side, &self.config.plan);
@@ -181,7 +181,7 @@ impl KeyServer {
             activations: vec![inputs],
             along_features: Vec::new(),
             bits: Vec::new(),
-            their_bits: Vec::new(),
+            carried: Vec::new(),
             #[cfg(test)]
             sums: Vec::new(),
         };
@@ -190,10 +190,10 @@ impl KeyServer {
             let widths = side.widths.forward(layer);
             if layer > 0 {
                 let own = forward.output().negated();
-                send_factor(side, at(Phase::Forward), widths.to_key_slot_bits(), &own)?;
+                send_factor(side, at(Phase::Forward), &widths, &own, Lifetime::Once)?;
                 if pass == Pass::Training {
-                    let slot_bits = side.widths.gradient(layer, rows).to_key_slot_bits();
-                    send_factor(side, at(Phase::Gradient), slot_bits, &own.transposed())?;
+                    let gradient = side.widths.gradient(layer, rows);
+                    send_factor(side, at(Phase::Gradient), &gradient, &own.transposed(), Lifetime::Once)?;
                 }
             }
             let (weights, below) = (&model.weights[layer], forward.output());
@@ -202,7 +202,8 @@ impl KeyServer {
                 false => Some(recv_ahead(side, plan, step, layer, rows, pass)?),
                 true => None,
             };
-            let product = finish(side, at(Phase::Forward), &widths, weights, below, &masks)?;
+            let layout = &along_rows.layout;
+            let product = finish(side, at(Phase::Forward), &widths, (weights, below), layout, &masks)?;
             let z = product.divided(plan.product_divisor()).plus_column(&model.biases[layer]);
             #[cfg(test)]
             forward.sums.push(z.clone());
@@ -212,13 +213,14 @@ impl KeyServer {
             };
             comparison::send_elements(side, at(Phase::Compare), &z)?;
             let bits = comparison::finish(side, at(Phase::Compare), &z)?;
-            let masks = gate::mix(side, at(Phase::Gate), &z, &bits, (&ahead.bits, &ahead.share))?;
-            let activations = gate::finish(side, at(Phase::Gate), &z, &bits, &masks, plan.bounds.activations)?;
+            let backward_gate = (pass == Pass::Training).then(|| place(step, Phase::BackwardGate, layer as u16 + 1));
+            let masks = gate::mix(side, at(Phase::Gate), &z, &bits, &ahead.gate, backward_gate)?;
+            let activations = gate::finish(side, at(Phase::Gate), &z, &bits, &masks.first, plan.bounds.activations)?;
             along_rows = ahead.along_rows;
             forward.along_features.extend(ahead.along_features);
             forward.activations.push(activations);
             forward.bits.push(bits);
-            forward.their_bits.push(ahead.bits);
+            forward.carried.extend(masks.second.map(|masks| (ahead.gate, masks)));
         }
         Ok(forward)
     }
@@ -238,23 +240,20 @@ impl KeyServer {
         let mut delta = output_delta;
         for layer in (0..plan.layers.weight_layers()).rev() {
             let at = |phase| place(step, phase, layer as u16);
-            let fan_out = plan.layers.fan_out(layer);
             let (gradient, backward) = (side.widths.gradient(layer, rows), side.widths.backward(layer));
             let is_output = plan.layers.is_output(layer);
             if is_output {
                 loss::send_elements(side, at(Phase::Loss), &delta)?;
             }
-            let gradient_masks = offer(side, at(Phase::Gradient), &gradient, &delta, &forward.along_features[layer])?;
+            let theirs = &forward.along_features[layer];
+            let gradient_masks = offer(side, at(Phase::Gradient), &gradient, &delta, theirs)?;
             let mut carrying = None;
             if layer > 0 {
-                send_factor(side, at(Phase::Backward), backward.to_key_slot_bits(), &delta.negated())?;
-                let slot_bits = backward.to_cloud_slot_bits();
-                let their_delta = recv_factor(side, at(Phase::Backward), slot_bits, fan_out, rows)?;
-                let gate_place = at(Phase::BackwardGate);
-                let theirs = gate::recv_share(side, gate_place, plan.layers.fan_in(layer) * rows)?;
+                send_factor(side, at(Phase::Backward), &backward, &delta.negated(), Lifetime::Once)?;
+                let their_delta = recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?;
                 let weights = model.weights[layer].transposed();
                 let masks = offer(side, at(Phase::Backward), &backward, &weights, &their_delta)?;
-                carrying = Some((weights, masks, theirs));
+                carrying = Some((weights, their_delta.layout, masks));
             }
 
             if is_output {
@@ -262,16 +261,18 @@ impl KeyServer {
                 add_loss(&mut self.loss, loss::finish(side, at(Phase::Loss), &delta, loss_bits)?);
             }
             let below = forward.activations[layer].transposed();
-            let product = finish(side, at(Phase::Gradient), &gradient, &delta, &below, &gradient_masks)?;
+            let factors = (&delta, &below);
+            let product = finish(side, at(Phase::Gradient), &gradient, factors, &theirs.layout, &gradient_masks)?;
             quotients.push(product.divided(gradient_divisor));
-            let Some((weights, masks, theirs)) = carrying else {
+            let Some((weights, layout, masks)) = carrying else {
                 deltas.push(delta);
                 break;
             };
-            let product = finish(side, at(Phase::Backward), &backward, &weights, &delta, &masks)?;
+            let product = finish(side, at(Phase::Backward), &backward, (&weights, &delta), &layout, &masks)?;
             let carried = product.divided(plan.product_divisor());
             let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
-            let masks = gate::mix(side, at, &carried, bits, (&forward.their_bits[layer - 1], &theirs))?;
+            let (theirs, masks) = &forward.carried[layer - 1];
+            let masks = gate::mix_second(side, at, &carried, bits, theirs, masks)?;
             let gated = gate::finish(side, at, &carried, bits, &masks, plan.bounds.delta)?;
             deltas.push(std::mem::replace(&mut delta, gated));
         }
@@ -283,14 +284,11 @@ impl KeyServer {
 
 /// P1's ciphertexts for the gate of a hidden layer and the layer above, which it sends ahead.
 struct Ahead {
-    /// tau + 1.
-    bits: Ciphertexts,
-    /// (2 tau - 1) z.
-    share: Ciphertexts,
+    gate: gate::CloudPart,
     /// P1's activations, packed along the batch.
-    along_rows: PackedRows,
+    along_rows: EncryptedFactor,
     /// The same transposed, in training.
-    along_features: Option<PackedRows>,
+    along_features: Option<EncryptedFactor>,
 }
 
 fn recv_ahead(
@@ -304,18 +302,17 @@ fn recv_ahead(
     let neurons = plan.layers.fan_out(layer);
     let at = place(step, Phase::Gate, layer as u16);
     let above = |phase| place(step, phase, layer as u16 + 1);
-    let bits = gate::recv_bits(side, at, neurons * rows)?;
-    let share = gate::recv_share(side, at, neurons * rows)?;
-    let slot_bits = side.widths.forward(layer + 1).to_cloud_slot_bits();
-    let along_rows = recv_factor(side, above(Phase::Forward), slot_bits, neurons, rows)?;
+    let gate = gate::recv(side, at, neurons * rows)?;
+    let forward = side.widths.forward(layer + 1);
+    let along_rows = recv_factor(side, above(Phase::Forward), &forward, rows, Lifetime::Once)?;
     let along_features = match pass {
         Pass::Training => {
-            let slot_bits = side.widths.gradient(layer + 1, rows).to_cloud_slot_bits();
-            Some(recv_factor(side, above(Phase::Gradient), slot_bits, rows, neurons)?)
+            let gradient = side.widths.gradient(layer + 1, rows);
+            Some(recv_factor(side, above(Phase::Gradient), &gradient, neurons, Lifetime::Once)?)
         }
         Pass::Query => None,
     };
-    Ok(Ahead { bits, share, along_rows, along_features })
+    Ok(Ahead { gate, along_rows, along_features })
 }
 
 impl Forward {

@@ -6,7 +6,7 @@
 //! winner's value = Y_i + g (Y_j - Y_i)        winner's index = i + g (j - i)
 //! ```
 //!
-//! by two gates that share E_1[tau + 1]. A candidate without a neighbour goes on as it is. Candidates keep their order, so a
+//! by two gates by the same bits. A candidate without a neighbour goes on as it is. Candidates keep their order, so a
 //! tie always stays with the lower index. A level takes two round trips; the last one has no use for its winner's value.
 
 use rug::Integer;
@@ -29,26 +29,22 @@ pub(super) fn answer(side: &mut Side, step: u64, scores: &Share) -> Result<Share
         let Some(Differences { values, indexes }) = candidates.differences() else { break };
         let blinds = Blinds::draw(side, at(Phase::LabelCompare), &values);
         let bits = blinds.bits();
-        gate::send_bits(side, at(Phase::LabelIndex), &bits)?;
-        gate::send_share(side, at(Phase::LabelIndex), &indexes, &bits)?;
-        if !candidates.is_final() {
-            gate::send_share(side, at(Phase::LabelValue), &values, &bits)?;
-        }
+        let goes_on = !candidates.is_final();
+        gate::send(side, at(Phase::LabelIndex), &indexes, goes_on.then_some(&values), &bits)?;
         comparison::answer(side, at(Phase::LabelCompare), &values, &blinds)?;
 
-        let mixed_indexes = gate::recv_mixed(side, at(Phase::LabelIndex), &bits)?;
-        let mixed_values = match candidates.is_final() {
-            true => None,
-            false => Some(gate::recv_mixed(side, at(Phase::LabelValue), &bits)?),
-        };
+        let second = goes_on.then(|| at(Phase::LabelValue));
+        let mixed = gate::recv_mixed(side, at(Phase::LabelIndex), &bits, second)?;
+        let kept = mixed.second.as_ref();
+        let mixed_values = kept.map(|kept| gate::recv_second(side, at(Phase::LabelValue), &bits, kept)).transpose()?;
         let (index_bits, value_bits) = (side.widths.index_bits(), side.widths.score_difference_bits());
         let gated_indexes = gate::masks(side, at(Phase::LabelIndex), &indexes, index_bits);
-        gate::reply(side, at(Phase::LabelIndex), &indexes, &bits, &mixed_indexes, (&gated_indexes, index_bits))?;
+        gate::reply(side, at(Phase::LabelIndex), &indexes, &bits, &mixed.first, &gated_indexes)?;
         let gated_values = match mixed_values {
             None => None,
             Some(mixed) => {
                 let gated = gate::masks(side, at(Phase::LabelValue), &values, value_bits);
-                gate::reply(side, at(Phase::LabelValue), &values, &bits, &mixed, (&gated, value_bits))?;
+                gate::reply(side, at(Phase::LabelValue), &values, &bits, &mixed, &gated)?;
                 Some(gated)
             }
         };
@@ -65,20 +61,17 @@ pub(super) fn ask(side: &mut Side, step: u64, scores: &Share) -> Result<Share, E
         let Some(Differences { values, indexes }) = candidates.differences() else { break };
         let count = values.values().len();
         comparison::send_elements(side, at(Phase::LabelCompare), &values)?;
-        let their_bits = gate::recv_bits(side, at(Phase::LabelIndex), count)?;
-        let their_indexes = gate::recv_share(side, at(Phase::LabelIndex), count)?;
-        let their_values = match candidates.is_final() {
-            true => None,
-            false => Some(gate::recv_share(side, at(Phase::LabelValue), count)?),
-        };
+        let theirs = gate::recv(side, at(Phase::LabelIndex), count)?;
         let bits = comparison::finish(side, at(Phase::LabelCompare), &values)?;
-        let index_masks = gate::mix(side, at(Phase::LabelIndex), &indexes, &bits, (&their_bits, &their_indexes))?;
-        let value_masks = their_values
-            .map(|theirs| gate::mix(side, at(Phase::LabelValue), &values, &bits, (&their_bits, &theirs)))
+        let second = (!candidates.is_final()).then(|| at(Phase::LabelValue));
+        let masks = gate::mix(side, at(Phase::LabelIndex), &indexes, &bits, &theirs, second)?;
+        let kept = masks.second.as_ref();
+        let value_masks = kept
+            .map(|masks| gate::mix_second(side, at(Phase::LabelValue), &values, &bits, &theirs, masks))
             .transpose()?;
 
         let (index_bits, value_bits) = (side.widths.index_bits(), side.widths.score_difference_bits());
-        let gated_indexes = gate::finish(side, at(Phase::LabelIndex), &indexes, &bits, &index_masks, index_bits)?;
+        let gated_indexes = gate::finish(side, at(Phase::LabelIndex), &indexes, &bits, &masks.first, index_bits)?;
         let gated_values = value_masks
             .map(|masks| gate::finish(side, at(Phase::LabelValue), &values, &bits, &masks, value_bits))
             .transpose()?;

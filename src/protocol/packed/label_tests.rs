@@ -1,5 +1,7 @@
 //! The tournament against the plain arg max, and what each server sees of it.
 
+use std::collections::HashSet;
+
 use rug::Integer;
 
 use crate::mask::{MaskKey, Phase, Purpose};
@@ -13,7 +15,7 @@ use super::label;
 use super::operation_tests::in_job;
 use super::share::Share;
 use super::test_run::{Fault, Witness, opened};
-use super::view_tests::{check_masks, check_randomizers, masked};
+use super::view_tests::{check_masks, check_randomizers, masked, mixed};
 use super::widths::Widths;
 
 fn job(classes: usize, comparison: Comparison) -> JobConfig {
@@ -47,12 +49,15 @@ struct Tournament {
     key: Witness,
     /// T1 and T2 of the scores.
     shares: (Share, Share),
+    widths: Widths,
+    key_bits: u32,
 }
 
 /// Shares of scores \[rows\]\[classes\] as long as a forward pass leaves them, and their labels.
 fn play(job: &JobConfig, scores: &[i64], rng: &mut SeededRng, fault: Option<Fault>) -> Tournament {
     let classes = job.plan.layers.outputs();
-    let share_bits = Widths::of_job(job).unwrap().sum_share();
+    let widths = Widths::of_job(job).unwrap();
+    let share_bits = widths.sum_share();
     let first = scores.iter().map(|_| rng.integer(share_bits - 1) - rng.integer(share_bits - 1)).collect();
     let first = Share::new(scores.len() / classes, classes, first);
     let second = first.map(|i, own| Integer::from(own + scores[i]));
@@ -72,7 +77,7 @@ fn play(job: &JobConfig, scores: &[i64], rng: &mut SeededRng, fault: Option<Faul
         },
     );
     let labels = opened(&cloud_labels, &key_labels).iter().map(|label| label.to_u32().unwrap()).collect();
-    Tournament { labels, masks, round_trips, cloud, key, shares }
+    Tournament { labels, masks, round_trips, cloud, key, shares, widths, key_bits: job.key_bits }
 }
 
 #[test]
@@ -87,22 +92,24 @@ fn labels_are_the_arg_max_and_ties_go_to_the_lower_index() {
     }
 }
 
-/// What one server put into the gate at `place`: its share and its bits.
-fn gated(witness: &Witness, place: Place) -> (&Share, Vec<i32>) {
-    let (_, share, bits) = witness.gated.iter().find(|(at, ..)| *at == place).unwrap();
-    (share, bits.iter().map(|bit| i32::from(bit.unwrap_u8())).collect())
+/// What the gate at `place` gave.
+fn gated(cloud: &Witness, key: &Witness, place: Place) -> Share {
+    let of = |witness: &Witness| {
+        let (_, share, bits) = witness.gated.iter().find(|(at, ..)| *at == place).unwrap();
+        (share.clone(), bits.clone())
+    };
+    let ((first, tau), (second, beta)) = (of(cloud), of(key));
+    second.minus(&first).map(|k, difference| Integer::from((tau[k] ^ beta[k]).unwrap_u8()) * difference)
 }
 
 impl Tournament {
-    /// P1 sees U of each gate under P2's mask; nothing else reaches it but ciphertexts under P2's key.
+    /// P1 sees U of each gate under P2's masks; nothing else reaches it but ciphertexts under P2's key.
     fn check_cloud(&self) -> Result<(), String> {
+        let mut before = HashSet::new();
         for (place, seen, value_bits) in &self.cloud.seen {
-            let ((first, tau), (second, beta)) = (gated(&self.cloud, *place), gated(&self.key, *place));
-            let mixed = first.map(|k, first| {
-                Integer::from(beta[k] * (2 * tau[k] - 1)) * first
-                    + Integer::from(tau[k] * (1 - 2 * beta[k])) * &second.values()[k]
-            });
-            masked(&self.key, *place, Purpose::Left, seen, &mixed.flat(), *value_bits)?;
+            let is_first = before.insert(*place);
+            let (purpose, hidden) = mixed((&self.cloud, &self.key), *place, is_first, &self.widths, self.key_bits);
+            masked(&self.key, *place, purpose, seen, &hidden, *value_bits)?;
         }
         Ok(())
     }
@@ -114,8 +121,7 @@ impl Tournament {
                 self.check_comparison(*place, seen, *value_bits)?;
                 continue;
             }
-            let ((first, tau), (second, beta)) = (gated(&self.cloud, *place), gated(&self.key, *place));
-            let gated = second.minus(first).map(|k, difference| Integer::from(tau[k] ^ beta[k]) * difference);
+            let gated = gated(&self.cloud, &self.key, *place);
             masked(&self.cloud, *place, Purpose::Refresh, seen, &gated, *value_bits)?;
         }
         Ok(())
@@ -181,16 +187,16 @@ fn both_views_are_masked_values_and_what_the_comparison_shows() {
             check_randomizers(sender, receiver).unwrap();
         }
         assert_eq!(cloud.results.is_empty(), comparison == Comparison::Dgk);
-        // Four levels with three messages each; the last one gates no values.
+        // Four levels; the last one gates no values, of which P1 sees its own part beside the indexes and P2's by itself.
         let phases = |witness: &Witness, phase: Phase| witness.seen.iter().filter(|(at, ..)| at.phase == phase).count();
-        assert_eq!((phases(cloud, Phase::LabelIndex), phases(cloud, Phase::LabelValue)), (4, 3));
+        assert_eq!((phases(cloud, Phase::LabelIndex), phases(cloud, Phase::LabelValue)), (4, 2 * 3));
         assert_eq!((phases(key, Phase::LabelIndex), phases(key, Phase::LabelValue)), (4, 3));
         let (blinded, zero_tests) = match comparison {
             Comparison::Blinded => (4, 0),
             Comparison::Dgk => (0, 4),
         };
         assert_eq!((phases(key, Phase::LabelCompare), key.zeros.len()), (blinded, zero_tests));
-        assert_eq!((phases(cloud, Phase::LabelCompare), cloud.zeros.len(), cloud.seen.len()), (0, 0, 7));
+        assert_eq!((phases(cloud, Phase::LabelCompare), cloud.zeros.len(), cloud.seen.len()), (0, 0, 10));
         assert_eq!(tournament.round_trips, 8, "two a level");
     }
 }
@@ -222,7 +228,7 @@ fn reused_masks_short_masks_and_missing_randomisers_are_noticed() {
             assert!(check_masks(witness).unwrap_err().contains("comes twice"));
         }
         let short = view(comparison, Some(Fault::ShortGateMask));
-        assert!(check_masks(&short.key).unwrap_err().contains("upper half"));
+        assert!(check_masks(&short.key).unwrap_err().contains("a short mask"));
         for (sender, receiver) in view(comparison, Some(Fault::NoRandomizer)).senders(comparison) {
             assert!(check_randomizers(sender, receiver).unwrap_err().contains("without a fresh randomiser"));
         }

@@ -10,6 +10,7 @@
 mod at_rest;
 mod cloud_server;
 mod comparison;
+mod factor;
 mod gate;
 mod input;
 mod key_server;

@@ -13,6 +13,7 @@ use crate::protocol::place::place;
 use crate::rng::SeededRng;
 
 use super::comparison::Blinds;
+use super::factor::Lifetime;
 use super::product::{self, answer, finish, offer, recv_factor, recv_offer, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
@@ -76,25 +77,28 @@ pub(super) fn random(
 fn products_are_those_of_matrices() {
     let rng = &mut SeededRng::new(1, "products");
     let widths = super::widths::Widths::of_job(&job()).unwrap().forward(0);
-    for columns in [1, 7, 20] {
+    let lifetimes = [Lifetime::Once, Lifetime::Kept];
+    // 27 slots: no plaintext is full, one is, and left-overs of one, some and all rows lie together.
+    for (columns, lifetime) in [1, 7, 20, 27, 32, 60].into_iter().flat_map(|c| lifetimes.map(|lifetime| (c, lifetime)))
+    {
         // Smaller factors than the bounds allow, so that the product stays below its own bound.
         let (a, a1, a2) = random(rng, 5, 3, 14, widths.left_share);
         let (x, x1, x2) = random(rng, 3, columns, 14, widths.right_share);
         let at = place(0, Phase::Forward, 0);
         let (masks, masked) = in_parallel(
             |side| {
-                send_factor(side, at, widths.to_cloud_slot_bits(), &x1)?;
-                let theirs = recv_factor(side, at, widths.to_key_slot_bits(), 3, columns)?;
-                let offer = recv_offer(side, at, &widths, 5, columns)?;
-                let masks = product::masks(side, at, &widths, (5, columns), MaskOrder::Transposed);
+                send_factor(side, at, &widths, &x1, lifetime)?;
+                let theirs = recv_factor(side, at, &widths, columns, lifetime)?;
+                let offer = recv_offer(side, at, &widths, &theirs.layout)?;
+                let masks = product::masks(side, at, &widths, columns, MaskOrder::Transposed);
                 answer(side, at, &widths, (&a1, &x1), &theirs, &offer, &masks)?;
                 Ok(masks)
             },
             |side| {
-                send_factor(side, at, widths.to_key_slot_bits(), &x2.negated())?;
-                let theirs = recv_factor(side, at, widths.to_cloud_slot_bits(), 3, columns)?;
+                send_factor(side, at, &widths, &x2.negated(), lifetime)?;
+                let theirs = recv_factor(side, at, &widths, columns, lifetime)?;
                 let masks = offer(side, at, &widths, &a2, &theirs)?;
-                finish(side, at, &widths, &a2, &x2, &masks)
+                finish(side, at, &widths, (&a2, &x2), &theirs.layout, &masks)
             },
         );
         assert_eq!(masked.minus(&masks).values(), a.product(engine(2), &x).values(), "{columns} columns");
@@ -105,7 +109,8 @@ fn products_are_those_of_matrices() {
 fn comparisons_and_gates_are_relu_and_its_derivative() {
     let rng = &mut SeededRng::new(2, "gates");
     let share_bits = super::widths::Widths::of_job(&job()).unwrap().sum_share();
-    for columns in [1, 20] {
+    // 16 slots a block, two blocks a plaintext: part of a block, whole ones, an odd number of them.
+    for columns in [1, 12, 20, 32] {
         let (y, y1, y2) = random(rng, 3, columns, 17, share_bits);
         let (e, e1, e2) = random(rng, 3, columns, 17, share_bits - 1);
         let at = |phase| place(0, phase, 1);
@@ -114,24 +119,25 @@ fn comparisons_and_gates_are_relu_and_its_derivative() {
                 let blinds = Blinds::draw(side, at(Phase::Compare), &y1);
                 comparison::answer(side, at(Phase::Compare), &y1, &blinds)?;
                 let tau = blinds.bits();
-                gate::send_bits(side, at(Phase::Gate), &tau)?;
-                gate::send_share(side, at(Phase::Gate), &y1, &tau)?;
+                gate::send(side, at(Phase::Gate), &y1, Some(&e1), &tau)?;
+                let mixed = gate::recv_mixed(side, at(Phase::Gate), &tau, Some(at(Phase::BackwardGate)))?;
                 let relu = gate::masks(side, at(Phase::Gate), &y1, 17);
-                gate::answer(side, at(Phase::Gate), &y1, &tau, (&relu, 17))?;
-                gate::send_share(side, at(Phase::BackwardGate), &e1, &tau)?;
+                gate::reply(side, at(Phase::Gate), &y1, &tau, &mixed.first, &relu)?;
+                let kept = mixed.second.unwrap();
+                let mixed = gate::recv_second(side, at(Phase::BackwardGate), &tau, &kept)?;
                 let back = gate::masks(side, at(Phase::BackwardGate), &e1, 17);
-                gate::answer(side, at(Phase::BackwardGate), &e1, &tau, (&back, 17))?;
+                gate::reply(side, at(Phase::BackwardGate), &e1, &tau, &mixed, &back)?;
                 Ok((tau, relu, back))
             },
             |side| {
                 comparison::send_elements(side, at(Phase::Compare), &y2)?;
                 let beta = comparison::finish(side, at(Phase::Compare), &y2)?;
-                let bits = gate::recv_bits(side, at(Phase::Gate), beta.len())?;
-                let theirs = gate::recv_share(side, at(Phase::Gate), beta.len())?;
-                let masks = gate::mix(side, at(Phase::Gate), &y2, &beta, (&bits, &theirs))?;
-                let relu = gate::finish(side, at(Phase::Gate), &y2, &beta, &masks, 17)?;
-                let theirs = gate::recv_share(side, at(Phase::BackwardGate), beta.len())?;
-                let masks = gate::mix(side, at(Phase::BackwardGate), &e2, &beta, (&bits, &theirs))?;
+                let theirs = gate::recv(side, at(Phase::Gate), beta.len())?;
+                let second = Some(at(Phase::BackwardGate));
+                let masks = gate::mix(side, at(Phase::Gate), &y2, &beta, &theirs, second)?;
+                let relu = gate::finish(side, at(Phase::Gate), &y2, &beta, &masks.first, 17)?;
+                let kept = masks.second.unwrap();
+                let masks = gate::mix_second(side, at(Phase::BackwardGate), &e2, &beta, &theirs, &kept)?;
                 let back = gate::finish(side, at(Phase::BackwardGate), &e2, &beta, &masks, 17)?;
                 Ok((beta, relu, back))
             },
@@ -149,23 +155,22 @@ fn comparisons_and_gates_are_relu_and_its_derivative() {
 /// Every combination of the servers' bits, whatever the comparison would have given.
 #[test]
 fn a_gate_follows_the_exclusive_or_of_the_bits() {
-    let (y, y1, y2) = random(&mut SeededRng::new(3, "bits"), 4, 4, 17, 50);
-    let bits = |server: usize| (0..16).map(|k| Choice::from((k >> server & 1) as u8)).collect::<Vec<_>>();
+    let (y, y1, y2) = random(&mut SeededRng::new(3, "bits"), 4, 10, 17, 50);
+    let bits = |server: usize| (0..40).map(|k| Choice::from((k >> server & 1) as u8)).collect::<Vec<_>>();
     let (tau, beta) = (bits(0), bits(1));
     let at = place(0, Phase::Gate, 0);
     let (first, second) = in_parallel(
         |side| {
-            gate::send_bits(side, at, &tau)?;
-            gate::send_share(side, at, &y1, &tau)?;
+            gate::send(side, at, &y1, None, &tau)?;
+            let mixed = gate::recv_mixed(side, at, &tau, None)?;
             let masks = gate::masks(side, at, &y1, 17);
-            gate::answer(side, at, &y1, &tau, (&masks, 17))?;
+            gate::reply(side, at, &y1, &tau, &mixed.first, &masks)?;
             Ok(masks)
         },
         |side| {
-            let bits = gate::recv_bits(side, at, 16)?;
-            let theirs = gate::recv_share(side, at, 16)?;
-            let masks = gate::mix(side, at, &y2, &beta, (&bits, &theirs))?;
-            gate::finish(side, at, &y2, &beta, &masks, 17)
+            let theirs = gate::recv(side, at, 40)?;
+            let masks = gate::mix(side, at, &y2, &beta, &theirs, None)?;
+            gate::finish(side, at, &y2, &beta, &masks.first, 17)
         },
     );
     let expected = y.map(|k, value| if bool::from(tau[k] ^ beta[k]) { value.clone() } else { Integer::new() });

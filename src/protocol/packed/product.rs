@@ -7,6 +7,10 @@
 //!
 //! Exponents are raised by 2^S(A), so that they are positive and of one length; the receiver takes the known part
 //! 2^S(A) sum of its rows off the plaintext. P1 ends with m, P2 with Y + m.
+//!
+//! M2 is one mask for all slots of a plaintext, uniform in [2^L, 2^L + 2^(L + sigma)) where |sum of (A X1)_k 2^(wk)| < 2^L:
+//! P1 puts V2 into its answer as it is, and P2 takes M2 off again before anything is unpacked. So slots are as wide as
+//! Y + m, in both directions, and A X1 may overlap them.
 
 use rug::Integer;
 
@@ -17,68 +21,65 @@ use crate::protocol::message::Operation;
 use crate::protocol::place::Place;
 use crate::secret::SecretIntegers;
 
+use super::factor::{EncryptedFactor, Lifetime, ProductLayout};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
-use super::slots::PackedRows;
 use super::widths::ProductWidths;
 use super::work::Work;
 
 /// P1 sends E_1[X1], P2 sends E_2[-X2]: once for a matrix that does not change, each time for one that does.
-pub(super) fn send_factor(side: &mut Side, place: Place, slot_bits: u32, factor: &Share) -> Result<(), Error> {
-    let layout = side.layout(slot_bits, factor.columns())?;
-    side.send_own(place, Operation::Factor, &layout.pack(factor))
+pub(super) fn send_factor(
+    side: &mut Side,
+    place: Place,
+    widths: &ProductWidths,
+    factor: &Share,
+    lifetime: Lifetime,
+) -> Result<(), Error> {
+    let layout = widths.layout(side.peer.key_bits(), factor.columns(), lifetime)?;
+    side.send_own(place, Operation::Factor, &layout.pack_factor(factor))
 }
 
-/// The other server's E\[X\] with `rows` x `columns` values.
+/// The other server's E\[X\] of `columns` columns.
 pub(super) fn recv_factor(
     side: &mut Side,
     place: Place,
-    slot_bits: u32,
-    rows: usize,
+    widths: &ProductWidths,
     columns: usize,
-) -> Result<PackedRows, Error> {
-    let layout = side.layout(slot_bits, columns)?;
-    let ciphertexts = side.recv_peers(place, Operation::Factor, rows * layout.per_row())?;
-    Ok(PackedRows::new(layout, ciphertexts))
+    lifetime: Lifetime,
+) -> Result<EncryptedFactor, Error> {
+    let layout = widths.layout(side.peer.key_bits(), columns, lifetime)?;
+    let ciphertexts = side.recv_peers(place, Operation::Factor, layout.factor_plaintexts(widths.terms))?;
+    Ok(EncryptedFactor::new(layout, ciphertexts))
 }
 
-/// P2's first half: offers E_1[A2 X1 + M2] and keeps M2.
+/// P2's first half: offers E_1[A2 X1 + M2] and keeps M2, a mask a plaintext.
 pub(super) fn offer(
     side: &mut Side,
     place: Place,
     widths: &ProductWidths,
     left: &Share,
-    right: &PackedRows,
+    right: &EncryptedFactor,
 ) -> Result<Share, Error> {
-    let shape = (left.rows(), right.layout.columns);
-    let masks = side.masks(place, Purpose::Left, widths.cross_bits(), shape, MaskOrder::AsItLies);
+    let shape = (1, right.layout.plaintexts(left.rows()));
+    let masks = side.masks(place, Purpose::Left, widths.block_bits(right.layout.slots()), shape, MaskOrder::AsItLies);
     let powers = powers(side, widths, left, right)?;
-    let plaintexts = right.layout.pack(&masks);
-    side.send_result(place, Operation::Offer, &powers, &plaintexts, widths.exponent_bits(), widths.terms)?;
+    side.send_result(place, Operation::Offer, &powers, masks.values(), widths.exponent_bits(), right.terms())?;
     Ok(masks)
 }
 
-/// P1 takes the offer for a product of `rows` x `columns`.
+/// P1 takes the offer for a product of which it has P2's factor in `layout`.
 pub(super) fn recv_offer(
     side: &mut Side,
     place: Place,
     widths: &ProductWidths,
-    rows: usize,
-    columns: usize,
+    layout: &ProductLayout,
 ) -> Result<SecretIntegers, Error> {
-    let layout = side.layout(widths.to_cloud_slot_bits(), columns)?;
-    side.recv_opened(place, Operation::Offer, rows * layout.per_row())
+    side.recv_opened(place, Operation::Offer, layout.plaintexts(widths.outputs))
 }
 
 /// P1's share of Y, the mask m, which it knows before anything arrives. `order` is that of the elements of m.
-pub(super) fn masks(
-    side: &mut Side,
-    place: Place,
-    widths: &ProductWidths,
-    shape: (usize, usize),
-    order: MaskOrder,
-) -> Share {
-    side.masks(place, Purpose::Division, widths.result_bits, shape, order)
+pub(super) fn masks(side: &mut Side, place: Place, widths: &ProductWidths, columns: usize, order: MaskOrder) -> Share {
+    side.masks(place, Purpose::Division, widths.result_bits, (widths.outputs, columns), order)
 }
 
 /// P1's half: answers an offer.
@@ -87,39 +88,48 @@ pub(super) fn answer(
     place: Place,
     widths: &ProductWidths,
     (left, right): (&Share, &Share),
-    their_right: &PackedRows,
+    their_right: &EncryptedFactor,
     offer: &SecretIntegers,
     masks: &Share,
 ) -> Result<(), Error> {
-    let layout = side.layout(widths.to_cloud_slot_bits(), right.columns())?;
-    // What is left after A1 X1 and the raised exponents are gone is A X1 + M2, each slot in range.
-    let known = with_raised(side, widths, left, right);
-    let rest = side.unpack_masked(place, layout, offer, &layout.pack(&known), widths.cross_bits())?;
+    let layout = their_right.layout;
+    // What is left after A1 X1 and the raised exponents are gone is A X1 + M2.
+    let own = with_raised(side, widths, left, right);
+    let rest = Share::new(1, offer.len(), side.without(offer, &layout.pack(&own)));
+    side.require_masked(place, &rest, widths.block_bits(layout.slots()))?;
     // A1 X1 - V2 + m with V2 = rest + A1 X1.
-    let plain = masks.zip(&rest, |mask, rest| Integer::from(mask - rest));
+    let plain: SecretIntegers =
+        layout.pack(masks).iter().zip(rest.values()).map(|(mask, rest)| Integer::from(mask - rest)).collect();
     let powers = powers(side, widths, left, their_right)?;
-    let plaintexts = their_right.layout.pack(&plain);
-    side.send_result(place, Operation::Multiply, &powers, &plaintexts, widths.exponent_bits(), widths.terms)
+    side.send_result(place, Operation::Multiply, &powers, &plain, widths.exponent_bits(), their_right.terms())
 }
 
-/// P2's second half: Y + m.
+/// P2's second half: Y + m, of an offer in `layout`.
 pub(super) fn finish(
     side: &mut Side,
     place: Place,
     widths: &ProductWidths,
-    left: &Share,
-    right: &Share,
+    (left, right): (&Share, &Share),
+    layout: &ProductLayout,
     masks: &Share,
 ) -> Result<Share, Error> {
-    let layout = side.layout(widths.to_key_slot_bits(), right.columns())?;
-    let opened = side.recv_opened(place, Operation::Multiply, left.rows() * layout.per_row())?;
+    let opened = side.recv_opened(place, Operation::Multiply, layout.plaintexts(left.rows()))?;
     // The plaintext is -(A1 + 2^S) X2 - (A X1 + M2) + m: A2 X2, 2^S sum X2 and M2 are added.
-    let known = with_raised(side, widths, left, right).zip(masks, |known, mask| -Integer::from(known + mask));
-    side.unpack_masked(place, layout, &opened, &layout.pack(&known), widths.result_bits)
+    let own = layout.pack(&with_raised(side, widths, left, right));
+    let known: SecretIntegers = own.iter().zip(masks.values()).map(|(own, mask)| -Integer::from(own + mask)).collect();
+    let unpacked = layout.unpack(&side.without(&opened, &known), left.rows());
+    let product = unpacked.map_err(|_| side.out_of_range(place, 0, widths.result_bits))?;
+    side.require_masked(place, &product, widths.result_bits)?;
+    Ok(product)
 }
 
 /// The encrypted product of the own A, raised, with the other's X.
-fn powers(side: &mut Side, widths: &ProductWidths, left: &Share, right: &PackedRows) -> Result<Ciphertexts, Error> {
+fn powers(
+    side: &mut Side,
+    widths: &ProductWidths,
+    left: &Share,
+    right: &EncryptedFactor,
+) -> Result<Ciphertexts, Error> {
     let multiply = || right.multiplied_by(&side.engine, left, widths.left_share, widths.exponent_bits());
     side.work.timed(Work::MultiExponentiation, multiply)
 }

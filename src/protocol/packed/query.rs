@@ -9,6 +9,7 @@ use crate::protocol::place::{FEATURES, LABELS, MODEL, SCORES, place};
 use crate::protocol::schedule::{Activity, Answer};
 
 use super::cloud_server::require_count;
+use super::factor::Lifetime;
 use super::input::{self, InputLayout};
 use super::key_switch::ResultLayout;
 use super::product::{recv_factor, send_factor};
@@ -73,10 +74,9 @@ impl CloudServer {
         let layout = InputLayout::features(&self.config)?;
         let at = |tensor| place(step, Phase::Input, tensor);
         let features = input::send(&mut self.side, at(FEATURES), layout, rows)?.transposed();
-        let (inputs, count) = (features.rows(), features.columns());
         let widths = self.side.widths.forward(0);
-        send_factor(&mut self.side, at(ALONG_ROWS), widths.to_cloud_slot_bits(), &features)?;
-        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), widths.to_key_slot_bits(), inputs, count)?;
+        send_factor(&mut self.side, at(ALONG_ROWS), &widths, &features, Lifetime::Once)?;
+        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), &widths, features.columns(), Lifetime::Once)?;
         let forward = self.forward(step, &model, features, along_rows, Pass::Query, &mut PhaseClock::start())?;
         Ok(forward.output().clone())
     }
@@ -121,9 +121,8 @@ impl KeyServer {
         let layout = InputLayout::features(&self.config)?;
         let features = input::recv(&mut self.side, at(FEATURES), layout, rows)?.transposed();
         let widths = self.side.widths.forward(0);
-        send_factor(&mut self.side, at(ALONG_ROWS), widths.to_key_slot_bits(), &features.negated())?;
-        let (slot_bits, inputs) = (widths.to_cloud_slot_bits(), features.rows());
-        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), slot_bits, inputs, rows)?;
+        send_factor(&mut self.side, at(ALONG_ROWS), &widths, &features.negated(), Lifetime::Once)?;
+        let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), &widths, rows, Lifetime::Once)?;
         let forward = self.forward(step, &model, features, along_rows, Pass::Query)?;
         Ok(forward.output().clone())
     }

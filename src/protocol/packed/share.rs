@@ -58,6 +58,11 @@ impl Share {
         Share::new(1, self.values.len(), self.values.clone())
     }
 
+    /// The same values, row-major, in another shape.
+    pub fn shaped(self, rows: usize, columns: usize) -> Share {
+        Share::new(rows, columns, self.values)
+    }
+
     /// floor(value / divisor), towards minus infinity: what either server does to its share of a quotient (protocol 3.2).
     pub fn divided(&self, divisor: i128) -> Share {
         let divisor = Integer::from(divisor);

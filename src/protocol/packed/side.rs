@@ -243,9 +243,13 @@ impl Side {
         known: &[Integer],
         value_bits: u32,
     ) -> Result<Share, Error> {
+        layout.unpack(&self.without(opened, known)).map_err(|_| self.out_of_range(place, 0, value_bits))
+    }
+
+    /// Opened plaintexts without what it knows of them, modulo n, in (-n/2, n/2).
+    pub fn without(&self, opened: &[Integer], known: &[Integer]) -> SecretIntegers {
         let n = self.own.public_key().n();
-        let rest: SecretIntegers = opened.iter().zip(known).map(|(o, k)| centred(&Integer::from(o - k), n)).collect();
-        layout.unpack(&rest).map_err(|_| self.out_of_range(place, 0, value_bits))
+        opened.iter().zip(known).map(|(opened, known)| centred(&Integer::from(opened - known), n)).collect()
     }
 
     /// The same where the slots hold masked values v + m, |v| < 2^value_bits.
@@ -334,7 +338,7 @@ impl Side {
         Err(ProtocolError::Replayed { peer: self.channel.peer(), place: place.to_string() }.into())
     }
 
-    fn out_of_range(&self, place: Place, element: usize, value_bits: u32) -> Error {
+    pub fn out_of_range(&self, place: Place, element: usize, value_bits: u32) -> Error {
         let peer = self.channel.peer();
         ProtocolError::OutOfRange { peer, place: place.to_string(), element, value_bits }.into()
     }

@@ -3,10 +3,8 @@
 
 use rug::Integer;
 
-use crate::arith::{Engine, Exponents};
 use crate::container::SlotField;
-use crate::error::Error;
-use crate::paillier::{Ciphertexts, PaillierError, SlotLayout};
+use crate::paillier::{PaillierError, SlotLayout};
 use crate::secret::SecretIntegers;
 
 use super::share::Share;
@@ -53,46 +51,6 @@ impl RowLayout {
             values.extend(self.slots.unpack(plaintext, slots.min(self.columns - start))?);
         }
         Ok(Share::new(plaintexts.len() / per_row, self.columns, values.into_iter().collect()))
-    }
-}
-
-/// An encrypted matrix, a row after the other.
-#[derive(Clone)]
-pub(super) struct PackedRows {
-    pub layout: RowLayout,
-    rows: usize,
-    ciphertexts: Ciphertexts,
-}
-
-impl PackedRows {
-    /// Ciphertexts \[rows\]\[per_row\] of a matrix.
-    pub fn new(layout: RowLayout, ciphertexts: Ciphertexts) -> Self {
-        PackedRows { layout, rows: ciphertexts.len() / layout.per_row(), ciphertexts }
-    }
-
-    /// All ciphertexts, \[rows\]\[per_row\].
-    pub fn ciphertexts(&self) -> &Ciphertexts {
-        &self.ciphertexts
-    }
-
-    /// The encrypted product of the matrix in the exponents \[outputs\]\[rows\] with this matrix: multi-exponentiations,
-    /// one group for each plaintext of a row, whose bases all outputs share.
-    pub fn multiplied_by(
-        &self,
-        engine: &Engine,
-        exponents: &Share,
-        offset_bits: u32,
-        exponent_bits: u32,
-    ) -> Result<Ciphertexts, Error> {
-        let (per_row, outputs) = (self.layout.per_row(), exponents.rows());
-        let bases: Vec<usize> =
-            (0..per_row).flat_map(|group| (0..self.rows).map(move |row| row * per_row + group)).collect();
-        let all = (0..per_row).flat_map(|_| exponents.exponents(offset_bits, exponent_bits)).collect();
-        let all = Exponents::single_use(all, exponent_bits);
-        let powers = self.ciphertexts.gather(&bases).multi_power(engine, &all, per_row)?;
-        let by_output: Vec<usize> =
-            (0..outputs).flat_map(|output| (0..per_row).map(move |group| group * outputs + output)).collect();
-        Ok(powers.gather(&by_output))
     }
 }
 

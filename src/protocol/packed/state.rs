@@ -8,10 +8,10 @@ use crate::mlp::{FixedModel, Layers, TrainingPlan};
 use crate::protocol::ProtocolError;
 use crate::protocol::place::place;
 
+use super::factor::EncryptedFactor;
 use super::refresh;
 use super::share::Share;
 use super::side::Side;
-use super::slots::PackedRows;
 
 /// A server's shares of the model.
 #[derive(Clone)]
@@ -30,9 +30,9 @@ pub(super) struct StaticBatch {
     /// \[outputs\]\[rows\].
     pub targets: Share,
     /// The other's \[inputs\]\[rows\], packed along the batch: for the first layer's product.
-    pub along_rows: PackedRows,
+    pub along_rows: EncryptedFactor,
     /// The other's \[rows\]\[inputs\], packed along the features: for its gradient.
-    pub along_features: PackedRows,
+    pub along_features: EncryptedFactor,
 }
 
 /// What a forward pass is for.

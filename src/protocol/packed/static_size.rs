@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::protocol::config::{JobConfig, Protocol};
 use crate::protocol::schedule::{self, Activity};
 
-use super::slots::RowLayout;
+use super::factor::Lifetime;
 use super::widths::Widths;
 
 /// Static ciphertexts of a training, of both servers together.
@@ -48,14 +48,9 @@ impl StaticSize {
 /// for its gradient.
 fn batch_bytes(config: &JobConfig, widths: &Widths, rows: usize) -> Result<u64, Error> {
     let inputs = config.plan.layers.inputs();
-    let (forward, gradient) = (widths.forward(0), widths.gradient(0, rows));
-    let mut ciphertexts = 0;
-    for slot_bits in [forward.to_cloud_slot_bits(), forward.to_key_slot_bits()] {
-        ciphertexts += inputs * RowLayout::new(config.key_bits, slot_bits, rows)?.per_row();
-    }
-    for slot_bits in [gradient.to_cloud_slot_bits(), gradient.to_key_slot_bits()] {
-        ciphertexts += rows * RowLayout::new(config.key_bits, slot_bits, inputs)?.per_row();
-    }
+    let along_rows = widths.forward(0).layout(config.key_bits, rows, Lifetime::Kept)?;
+    let along_features = widths.gradient(0, rows).layout(config.key_bits, inputs, Lifetime::Kept)?;
+    let ciphertexts = 2 * (along_rows.factor_plaintexts(inputs) + along_features.factor_plaintexts(rows));
     // A ciphertext is a residue modulo n^2; both keys have one length.
     let ciphertext_bytes = u64::from(2 * config.key_bits).div_ceil(8);
     Ok(ciphertexts as u64 * ciphertext_bytes)

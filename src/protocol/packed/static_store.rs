@@ -19,8 +19,8 @@ use crate::container::{Container, Kind, SlotField, write_atomic};
 use crate::error::Error;
 use crate::paillier::{Ciphertexts, PaillierError, PublicKey};
 
+use super::factor::{EncryptedFactor, ProductLayout};
 use super::share::Share;
-use super::slots::{PackedRows, RowLayout};
 use super::state::{StaticBatch, missing};
 
 /// All batches of one server.
@@ -34,8 +34,8 @@ pub(super) struct StaticStore {
 struct Kept {
     features: PackedShare,
     targets: PackedShare,
-    along_rows: RowLayout,
-    along_features: RowLayout,
+    along_rows: ProductLayout,
+    along_features: ProductLayout,
     ciphertexts: Location,
 }
 
@@ -99,8 +99,8 @@ impl StaticStore {
         Ok(StaticBatch {
             features: kept.features.unpacked(),
             targets: kept.targets.unpacked(),
-            along_rows: PackedRows::new(kept.along_rows, along_rows),
-            along_features: PackedRows::new(kept.along_features, along_features),
+            along_rows: EncryptedFactor::new(kept.along_rows, along_rows),
+            along_features: EncryptedFactor::new(kept.along_features, along_features),
         })
     }
 

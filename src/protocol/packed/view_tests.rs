@@ -9,18 +9,23 @@ use subtle::Choice;
 
 use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::TrainingPlan;
-use crate::paillier::{Ciphertexts, KeyForm};
+use crate::paillier::{Ciphertexts, KeyForm, SlotLayout};
 use crate::protocol::element::{Blind, TestRun, engine, server_key_of};
 use crate::protocol::place::Place;
 
+use super::factor::Lifetime;
 use super::share::Share;
+use super::slots::RowLayout;
 use super::state::SharedModel;
 use super::test_run::{Fault, Record, Witness, cloud_key_of, record_with};
+use super::widths::Widths;
 
 const SIGMA: u32 = 40;
 
 struct View {
     plan: TrainingPlan,
+    widths: Widths,
+    key_bits: u32,
     seed: u64,
     record: Record,
 }
@@ -32,7 +37,9 @@ fn view(fault: Option<Fault>) -> View {
 fn view_under(form: KeyForm, fault: Option<Fault>) -> View {
     let mut run = TestRun::on("xor", "2,6,4,2", 4, 6, 2);
     run.config.key_form = form;
-    View { plan: run.config.plan.clone(), seed: run.seed, record: record_with(run, fault) }
+    let widths = Widths::of_job(&run.config).unwrap();
+    let key_bits = run.config.key_bits;
+    View { plan: run.config.plan.clone(), widths, key_bits, seed: run.seed, record: record_with(run, fault) }
 }
 
 impl View {
@@ -67,31 +74,37 @@ impl View {
         }
     }
 
-    /// U of the gate at `place`.
-    fn mixed(&self, place: Place) -> Share {
-        let at = |witness: &Witness| {
-            let (_, share, bits) = witness.gated.iter().find(|(at, ..)| *at == place).unwrap();
-            (share.clone(), bits.iter().map(|bit| i32::from(bit.unwrap_u8())).collect::<Vec<_>>())
+    /// A X1 of the product at `place`, in plaintexts.
+    fn cross(&self, place: Place) -> Share {
+        let (left, first, _) = self.factors(place);
+        let layer = usize::from(place.layer);
+        let widths = match place.phase {
+            Phase::Forward => self.widths.forward(layer),
+            Phase::Backward => self.widths.backward(layer),
+            _ => self.widths.gradient(layer, first.rows()),
         };
-        let ((first, tau), (second, beta)) = (at(&self.record.cloud), at(&self.record.key));
-        let mixed = first.map(|k, first| {
-            Integer::from(beta[k] * (2 * tau[k] - 1)) * first
-                + Integer::from(tau[k] * (1 - 2 * beta[k])) * &second.values()[k]
-        });
-        mixed.flat()
+        let is_kept = layer == 0 && place.phase != Phase::Backward;
+        let lifetime = if is_kept { Lifetime::Kept } else { Lifetime::Once };
+        let layout = widths.layout(self.key_bits, first.columns(), lifetime).unwrap();
+        let plaintexts = layout.pack(&left.product(engine(2), &first));
+        Share::new(1, plaintexts.len(), plaintexts)
     }
 
-    /// P1 sees A X1 under P2's mask, and U under P2's mask: no more of any product, and of no gate its bit.
+    /// P1 sees A X1 under P2's masks, and U under P2's masks, a plaintext or a block as one number: no more of any product,
+    /// and of no gate its bit.
     fn check_cloud(&self) -> Result<(), String> {
+        let mut before = HashSet::new();
         for (place, seen, value_bits) in &self.record.cloud.seen {
-            let hidden = match place.phase {
-                Phase::Gate | Phase::BackwardGate => self.mixed(*place),
-                _ => {
-                    let (left, first, _) = self.factors(*place);
-                    left.product(engine(2), &first)
+            let is_first = before.insert(*place);
+            let Record { cloud, key, .. } = &self.record;
+            let (purpose, hidden) = match (place.phase, is_first) {
+                (Phase::Gate | Phase::BackwardGate, _) => {
+                    mixed((cloud, key), *place, is_first, &self.widths, self.key_bits)
                 }
+                (_, true) => (Purpose::Left, self.cross(*place)),
+                (_, false) => return Err(format!("{place}: P1 saw it twice")),
             };
-            masked(&self.record.key, *place, Purpose::Left, seen, &hidden, *value_bits)?;
+            masked(&self.record.key, *place, purpose, seen, &hidden, *value_bits)?;
         }
         let phases: HashSet<Phase> = self.record.cloud.seen.iter().map(|(place, ..)| place.phase).collect();
         if phases.len() == 5 { Ok(()) } else { Err(format!("P1 saw {phases:?} only")) }
@@ -153,6 +166,33 @@ impl View {
     }
 }
 
+/// What P1 sees of the gate at `place`, in blocks, and what the masks are for that hide it: U of a first gate; of a second
+/// one beta A, beside the first, and tau B.
+pub(super) fn mixed(
+    (cloud, key): (&Witness, &Witness),
+    place: Place,
+    is_first: bool,
+    widths: &Widths,
+    key_bits: u32,
+) -> (Purpose, Share) {
+    let at = |witness: &Witness| {
+        let (_, share, bits) = witness.gated.iter().find(|(at, ..)| *at == place).unwrap();
+        (share.clone(), bits.iter().map(|bit| i32::from(bit.unwrap_u8())).collect::<Vec<_>>())
+    };
+    let ((first, tau), (second, beta)) = (at(cloud), at(key));
+    let of_cloud = first.map(|k, first| Integer::from(beta[k] * (2 * tau[k] - 1)) * first);
+    let of_key = second.map(|k, second| Integer::from(tau[k] * (1 - 2 * beta[k])) * second);
+    let (purpose, mixed) = match (place.phase, is_first) {
+        (Phase::BackwardGate | Phase::LabelValue, true) => (Purpose::Left, of_cloud),
+        (Phase::BackwardGate | Phase::LabelValue, false) => (Purpose::Right, of_key),
+        _ => (Purpose::Left, of_cloud.plus(&of_key)),
+    };
+    let gate = widths.gate(place.phase);
+    let slots = SlotLayout { slot_bits: gate.slot_bits(), slots: gate.slots(key_bits) };
+    let rows = RowLayout { slots, columns: mixed.values().len() };
+    (purpose, Share::new(1, rows.per_row(), rows.pack(&mixed.flat())))
+}
+
 /// `seen` is the other's recorded masks plus `hidden`, which are within the bound that the masks were drawn for.
 pub(super) fn masked(
     drawer: &Witness,
@@ -178,7 +218,7 @@ pub(super) fn masked(
     Ok(())
 }
 
-/// Masks are in the range of rule 2, fill it, and none comes twice.
+/// Masks are in the range of rule 2, fill it, none is short, and none comes twice.
 pub(super) fn check_masks(witness: &Witness) -> Result<(), String> {
     let mut seen = HashSet::new();
     let mut top_bits: HashMap<(Phase, u32), (usize, usize)> = HashMap::new();
@@ -192,6 +232,10 @@ pub(super) fn check_masks(witness: &Witness) -> Result<(), String> {
             }
             if !seen.insert(mask.clone()) {
                 return Err(format!("{}: a mask comes twice", drawn.place));
+            }
+            // One in 2^30 is as short as that.
+            if Integer::from(mask - &low).significant_bits() <= drawn.value_bits + SIGMA - 30 {
+                return Err(format!("{}, {:?}: a short mask", drawn.place, drawn.purpose));
             }
             let (above, all) = top_bits.entry((drawn.place.phase, drawn.value_bits)).or_default();
             *above += usize::from(*mask >= middle);
@@ -283,7 +327,7 @@ fn a_reused_mask_is_noticed() {
 fn a_short_mask_of_a_gate_is_noticed() {
     let view = view(Some(Fault::ShortGateMask));
     let error = check_masks(&view.record.key).unwrap_err();
-    assert!(error.contains("Gate") && error.contains("upper half"), "{error}");
+    assert!(error.contains("Gate") && error.contains("a short mask"), "{error}");
 }
 
 #[test]

@@ -24,11 +24,14 @@ use crate::dgk::Parameters;
 use crate::error::Error;
 use crate::mask::Phase;
 use crate::mlp::{BoundName, TrainingPlan};
+use crate::paillier::{PaillierError, SlotLayout};
 use crate::protocol::ProtocolError;
 use crate::protocol::bounds::Bounds;
 use crate::protocol::config::{Comparison, JobConfig};
 use crate::protocol::element::FACTOR_BITS;
 use crate::protocol::leak_free;
+
+use super::factor::{Lifetime, ProductLayout};
 
 /// Widths of one job.
 #[derive(Debug, Clone)]
@@ -48,7 +51,9 @@ pub(super) struct ProductWidths {
     pub right_share: u32,
     /// Bound of the values of A X.
     pub result_bits: u32,
-    /// Terms of a sum.
+    /// Rows of A.
+    pub outputs: usize,
+    /// Terms of a sum: rows of X.
     pub terms: usize,
     /// Statistical parameter.
     pub sigma: u32,
@@ -60,19 +65,82 @@ impl ProductWidths {
         self.left_bits + self.right_share + ceil_log2(self.terms)
     }
 
-    /// Slots of P2's message hold A X1 + M2, M2 in [2^B, 2^B + 2^(B + sigma)).
-    pub fn to_cloud_slot_bits(self) -> u32 {
-        self.cross_bits() + self.sigma + 2
+    /// Slots hold Y + m in the end.
+    pub fn slot_bits(self) -> u32 {
+        self.result_bits + self.sigma + 2
     }
 
-    /// Slots of P1's message hold Y + m.
-    pub fn to_key_slot_bits(self) -> u32 {
-        self.result_bits + self.sigma + 2
+    /// L: |sum of (A X1)_k 2^(wk)| < 2^L over `slots` slots.
+    pub fn block_bits(self, slots: u32) -> u32 {
+        (slots - 1) * self.slot_bits() + self.cross_bits() + 1
+    }
+
+    /// That sum under its mask M2 is below 2 to this.
+    pub fn masked_block_bits(self, slots: u32) -> u32 {
+        self.block_bits(slots) + self.sigma + 1
+    }
+
+    /// How products with a factor of `columns` columns lie in plaintexts of a key of `key_bits` bits.
+    ///
+    /// # Errors
+    /// If not even one slot fits.
+    pub fn layout(self, key_bits: u32, columns: usize, lifetime: Lifetime) -> Result<ProductLayout, PaillierError> {
+        let all = SlotLayout::for_key(key_bits, self.slot_bits())?;
+        // What P1 opens must fit as well; at least one slot does in a key that the job was checked against.
+        let room_bits = (key_bits - 2).saturating_sub(self.masked_block_bits(1));
+        let slots = SlotLayout { slots: all.slots.min(room_bits / self.slot_bits() + 1), ..all };
+        Ok(ProductLayout::new(slots, columns, (self.outputs, self.terms), lifetime))
     }
 
     /// Length of an exponent A1 + 2^S or A2 + 2^S.
     pub fn exponent_bits(self) -> u32 {
         self.left_share + 1
+    }
+}
+
+/// What a gate needs to know of its operand Y = Y2 - Y1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GateWidths {
+    /// S(Y).
+    pub share_bits: u32,
+    /// Bound of g Y.
+    pub value_bits: u32,
+    /// Statistical parameter.
+    pub sigma: u32,
+}
+
+impl GateWidths {
+    /// Slots hold g Y + m in the end.
+    pub fn slot_bits(self) -> u32 {
+        self.value_bits + self.sigma + 2
+    }
+
+    /// Length of an exponent (1 - 2 beta) Y2 + 2^(S+1).
+    pub fn exponent_bits(self) -> u32 {
+        self.share_bits + 2
+    }
+
+    /// L: |sum of U_k 2^(wk)| < 2^L over `slots` elements, |U_k| < 2^(S+1); and so is the sum of what replaces U_k in P1's
+    /// reply, |m_k - tau_k Y1_k| < 2^(w-1) + 2^S.
+    pub fn block_bits(self, slots: u32) -> u32 {
+        (slots - 1) * self.slot_bits() + (self.share_bits + 2).max(self.slot_bits() + 1)
+    }
+
+    /// A block under its mask is below 2 to this.
+    pub fn masked_block_bits(self, slots: u32) -> u32 {
+        self.block_bits(slots) + self.sigma + 1
+    }
+
+    /// As many slots as let two blocks lie in a plaintext, each below 2 to [`GateWidths::masked_block_bits`]; at least one in
+    /// a key that the job was checked against.
+    pub fn slots(self, key_bits: u32) -> u32 {
+        let room_bits = ((key_bits - 2) / 2).saturating_sub(self.masked_block_bits(1));
+        room_bits / self.slot_bits() + 1
+    }
+
+    /// P1's reply for a block, in size: at most two blocks under their masks, and what it adds.
+    pub fn reply_bits(self, slots: u32) -> u32 {
+        self.masked_block_bits(slots) + 2
     }
 }
 
@@ -97,8 +165,8 @@ impl Widths {
         let products = layers.flat_map(|layer| [self.forward(layer), self.backward(layer), self.gradient(layer, rows)]);
         let loss_bits = self.masked_slot_bits(self.bounds.loss_bits(rows));
         products
-            .flat_map(|product| [product.to_cloud_slot_bits(), product.to_key_slot_bits()])
-            .chain([Phase::Gate, Phase::LabelValue].map(|phase| self.gate_slot_bits(phase)))
+            .flat_map(|product| [product.masked_block_bits(1), product.slot_bits()])
+            .chain([Phase::Gate, Phase::LabelValue].map(|phase| 2 * self.gate(phase).masked_block_bits(1)))
             .chain([Phase::Compare, Phase::LabelCompare].map(|phase| self.compare_slot_bits(phase)))
             .chain([loss_bits])
             .max()
@@ -160,22 +228,15 @@ impl Widths {
         if self.plan.layers.is_output(layer) { self.output_delta_share() } else { self.fresh(self.delta_bits()) }
     }
 
-    /// The larger S of both gates, of a layer or of a level: they share slots, order and offset.
-    pub fn gate_share(&self, phase: Phase) -> u32 {
-        match phase {
-            Phase::LabelValue | Phase::LabelIndex => self.label_share(),
-            _ => self.sum_share().max(self.carried_share()),
-        }
-    }
-
-    /// Slots of a gate: S + sigma + 4.
-    pub fn gate_slot_bits(&self, phase: Phase) -> u32 {
-        self.gate_share(phase) + self.sigma() + 4
-    }
-
-    /// |U + M - tau Y1 + m| is below 2 to this: U + M < 2^(S + sigma + 3), m < 2^(value_bits + sigma + 1).
-    pub fn gate_reply_bits(&self, phase: Phase, value_bits: u32) -> u32 {
-        (self.gate_share(phase) + self.sigma() + 3).max(self.fresh(value_bits)) + 1
+    /// Both gates of a layer or of a level: they share bits, slots and offset, so they are as wide as the wider one.
+    pub fn gate(&self, phase: Phase) -> GateWidths {
+        let (share_bits, value_bits) = match phase {
+            Phase::LabelValue | Phase::LabelIndex => {
+                (self.label_share(), self.score_difference_bits().max(self.index_bits()))
+            }
+            _ => (self.sum_share().max(self.carried_share()), self.plan.bounds.activations.max(self.delta_bits())),
+        };
+        GateWidths { share_bits, value_bits, sigma: self.sigma() }
     }
 
     /// Slots of values under fresh masks.
@@ -253,26 +314,27 @@ impl Widths {
     pub fn forward(&self, layer: usize) -> ProductWidths {
         let right = self.input_bits(layer);
         let left = self.weight_bits();
-        let terms = self.plan.layers.fan_in(layer);
-        self.product(left, self.fresh(left), self.fresh(right), BoundName::Products, terms)
+        let shape = (self.plan.layers.fan_out(layer), self.plan.layers.fan_in(layer));
+        self.product(left, self.fresh(left), self.fresh(right), BoundName::Products, shape)
     }
 
     /// W^T delta.
     pub fn backward(&self, layer: usize) -> ProductWidths {
-        let terms = self.plan.layers.fan_out(layer);
+        let shape = (self.plan.layers.fan_in(layer), self.plan.layers.fan_out(layer));
         self.product(
             self.weight_bits(),
             self.fresh(self.weight_bits()),
             self.delta_share(layer),
             BoundName::Products,
-            terms,
+            shape,
         )
     }
 
     /// delta a^T over `rows` rows.
     pub fn gradient(&self, layer: usize, rows: usize) -> ProductWidths {
         let right = self.fresh(self.input_bits(layer));
-        self.product(self.delta_bits(), self.delta_share(layer), right, BoundName::Gradients, rows)
+        let shape = (self.plan.layers.fan_out(layer), rows);
+        self.product(self.delta_bits(), self.delta_share(layer), right, BoundName::Gradients, shape)
     }
 
     fn product(
@@ -281,10 +343,10 @@ impl Widths {
         left_share: u32,
         right_share: u32,
         result: BoundName,
-        terms: usize,
+        (outputs, terms): (usize, usize),
     ) -> ProductWidths {
         let result_bits = self.plan.bounds.bits(result);
-        ProductWidths { left_bits, left_share, right_share, result_bits, terms, sigma: self.sigma() }
+        ProductWidths { left_bits, left_share, right_share, result_bits, outputs, terms, sigma: self.sigma() }
     }
 
     /// Bound of a quotient of a product by 2^f.

@@ -71,7 +71,7 @@ fn half(layout: &RowLayout) -> Integer {
 }
 
 /// Each element moved into its slot.
-pub(in crate::protocol::packed) fn shifted(layout: &RowLayout, share: &Share) -> SecretIntegers {
+fn shifted(layout: &RowLayout, share: &Share) -> SecretIntegers {
     let slots = layout.slots.slots as usize;
     share.values().iter().enumerate().map(|(k, value)| layout.slots.shift(value, k % slots)).collect()
 }

@@ -9,8 +9,6 @@ use crate::protocol::element::Blind;
 use crate::protocol::place::Place;
 use crate::secret::SecretBits;
 
-pub(super) use blinded::shifted;
-
 use super::share::Share;
 use super::side::{Comparer, Side};
 

@@ -3,9 +3,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::mask::MaskKey;
 use crate::net::Channel;
+use crate::paillier::SlotLayout;
 use crate::protocol::config::{JobConfig, Protocol};
 use crate::protocol::element::{TestRun, engine, server_key};
 use crate::protocol::mask_source::MaskSource;
+use crate::protocol::packed::factor::Lifetime;
 use crate::protocol::packed::test_run::{cloud_key, encrypted_rows};
 use crate::protocol::packed::{CloudServer, KeyServer, StaticSize};
 use crate::protocol::schedule::Activity;
@@ -78,7 +80,8 @@ fn sample(values: [i64; 2]) -> StaticBatch {
     let packed = |value: i64, count: usize| {
         let values = vec![Integer::from(value); count];
         let ciphertexts = server_key().encrypt_many(engine(2), &values, &mut SecureRng::from_os()).unwrap();
-        PackedRows::new(RowLayout::new(1024, 60, 3).unwrap(), ciphertexts)
+        let slots = SlotLayout::for_key(1024, 60).unwrap();
+        EncryptedFactor::new(ProductLayout::new(slots, 3, (1, count), Lifetime::Kept), ciphertexts)
     };
     StaticBatch {
         features: share(&[0, 1, (1 << 59) - 1, 77, 5, 6], 3),
@@ -99,7 +102,7 @@ fn store_with(folder: Option<&Path>, batches: &[StaticBatch]) -> StaticStore {
     store
 }
 
-fn bytes(rows: &PackedRows) -> Vec<u8> {
+fn bytes(rows: &EncryptedFactor) -> Vec<u8> {
     rows.ciphertexts().to_bytes(engine(2))
 }
 

@@ -1,6 +1,7 @@
 use rug::Integer;
 use rug::ops::DivRounding;
 
+use super::super::factor::Lifetime;
 use super::super::share::Share;
 use super::super::slots::RowLayout;
 use super::*;
@@ -61,13 +62,15 @@ fn products_fit_their_slots_and_exponents_their_length() {
                 let cross = Integer::from(a * &x) * product.terms as u32;
                 assert!(cross.significant_bits() <= product.cross_bits());
             }
-            for (value_bits, slot_bits) in [
-                (product.cross_bits(), product.to_cloud_slot_bits()),
-                (product.result_bits, product.to_key_slot_bits()),
-            ] {
-                for (value, mask) in extremes(value_bits).iter().zip(masks(&widths, value_bits)) {
-                    assert_fills_slots(&Integer::from(value + &mask), slot_bits);
-                }
+            for (value, mask) in extremes(product.result_bits).iter().zip(masks(&widths, product.result_bits)) {
+                assert_fills_slots(&Integer::from(value + &mask), product.slot_bits());
+            }
+            for key_bits in KEYS {
+                let slots = product.layout(key_bits, 100, Lifetime::Once).unwrap().slots();
+                let hidden = extremes(product.cross_bits()).map(|value| filled(&value, product.slot_bits(), slots));
+                assert_masked_fit(&widths, &hidden, product.block_bits(slots), product.masked_block_bits(slots));
+                assert!(product.masked_block_bits(slots) <= key_bits - 2);
+                assert!(product.slot_bits() * slots <= key_bits - 2);
             }
             for share in extremes(product.left_share) {
                 let exponent = share + power(product.left_share);
@@ -101,34 +104,42 @@ fn shares_stay_within_their_length() {
 }
 
 #[test]
-fn gates_fit_their_slots_exponents_and_replies() {
-    let wider = |widths: &Widths| widths.delta_bits().max(widths.plan.bounds.activations);
-    let of_label = |widths: &Widths| widths.score_difference_bits().max(widths.index_bits());
-    for (phase, widths, value_bits) in jobs().flat_map(|widths| {
-        let (layer, label) = (wider(&widths), of_label(&widths));
-        [(Phase::Gate, widths.clone(), layer), (Phase::LabelValue, widths, label)]
-    }) {
-        let share_bits = widths.gate_share(phase);
-        for (first, second, tau, beta) in (0..16).map(|i| {
-            let share = |i: usize| extremes(share_bits)[i & 1].clone();
-            (share(i), share(i >> 1), (i >> 2 & 1) as i32, (i >> 3) as i32)
-        }) {
-            let exponent = Integer::from(&second * (1 - 2 * beta)) + power(share_bits + 1);
-            assert!(exponent > 0 && exponent.significant_bits() <= share_bits + 2);
-            // Y is as small as its declared bound, so both shares are extreme on the same side or one is 0.
-            if first != second {
-                continue;
-            }
-            let mixed =
-                Integer::from(&first * (beta * (2 * tau - 1))) + Integer::from(&second * (tau * (1 - 2 * beta)));
-            assert!(mixed.significant_bits() <= share_bits + 1);
-            for (mask, refresh) in masks(&widths, share_bits + 1).iter().zip(masks(&widths, value_bits)) {
-                let opened = Integer::from(&mixed + mask);
-                assert_fills_slots(&opened, widths.gate_slot_bits(phase));
-                let reply = opened - Integer::from(&first * tau) + refresh;
-                assert!(reply.significant_bits() <= widths.gate_reply_bits(phase, value_bits));
-            }
+fn gates_fit_their_slots_blocks_exponents_and_replies() {
+    let gates = jobs().flat_map(|widths| [Phase::Gate, Phase::LabelValue].map(|phase| (widths.clone(), phase)));
+    for ((widths, phase), key_bits) in gates.flat_map(|gate| KEYS.map(|key_bits| (gate.clone(), key_bits))) {
+        let gate = widths.gate(phase);
+        let (share_bits, slot_bits, slots) = (gate.share_bits, gate.slot_bits(), gate.slots(key_bits));
+        assert!(slots > 0 && 2 * gate.masked_block_bits(slots) <= key_bits - 2);
+        assert!(2 * gate.masked_block_bits(slots + 1) > key_bits - 2, "one more would not fit");
+        for (value, mask) in extremes(gate.value_bits).iter().zip(masks(&widths, gate.value_bits)) {
+            let shown = Integer::from(value + &mask);
+            assert!(shown >= 0 && shown.significant_bits() <= slot_bits);
         }
+        for (share, beta) in extremes(share_bits).iter().flat_map(|share| [0, 1].map(|beta| (share, beta))) {
+            let exponent = Integer::from(share * (1 - 2 * beta)) + power(share_bits + 1);
+            assert!(exponent > 0 && exponent.significant_bits() <= gate.exponent_bits());
+        }
+        let mixed = extremes(share_bits + 1).map(|value| filled(&value, slot_bits, slots));
+        assert_masked_fit(&widths, &mixed, gate.block_bits(slots), gate.masked_block_bits(slots));
+        // Two blocks under the largest masks, and what P1 adds: the largest mask and the largest share.
+        let [_, largest_mask] = masks(&widths, gate.value_bits);
+        let own = filled(&(largest_mask + power(share_bits)), slot_bits, slots);
+        let reply = power(gate.masked_block_bits(slots) + 1) + own;
+        assert!(reply.significant_bits() <= gate.reply_bits(slots));
+    }
+}
+
+/// `value` in each of `slots` slots.
+fn filled(value: &Integer, slot_bits: u32, slots: u32) -> Integer {
+    (0..slots).map(|slot| Integer::from(value << (slot * slot_bits))).sum()
+}
+
+/// Blocks `hidden`, the extremes, are within the bound for which their mask is drawn, and below 2^masked_bits with it.
+fn assert_masked_fit(widths: &Widths, hidden: &[Integer; 2], block_bits: u32, masked_bits: u32) {
+    for (block, mask) in hidden.iter().zip(masks(widths, block_bits)) {
+        assert!(block.significant_bits() <= block_bits);
+        let masked = Integer::from(block + &mask);
+        assert!(masked >= 0 && masked.significant_bits() <= masked_bits);
     }
 }
 
