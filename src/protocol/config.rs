@@ -160,6 +160,12 @@ impl JobConfig {
         Ok(batches)
     }
 
+    /// The most steps that one of `batches` batches is for: each comes once an epoch.
+    pub fn uses_of_a_batch(&self, batches: usize) -> u64 {
+        let started = self.max_steps.map(|max_steps| max_steps.div_ceil(batches.max(1) as u64));
+        started.map_or(self.epochs, |started| started.min(self.epochs))
+    }
+
     /// What the handshake compares.
     ///
     /// # Errors

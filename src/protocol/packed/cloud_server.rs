@@ -20,6 +20,7 @@ use crate::secret::SecretBits;
 
 use super::comparison::Blinds;
 use super::factor::{EncryptedFactor, Lifetime};
+use super::gradient::{Gradient, Gradients};
 use super::input::{self, InputLayout};
 use super::product::{self, answer, recv_factor, recv_offer, send_factor};
 use super::share::Share;
@@ -49,7 +50,7 @@ pub struct CloudServer {
 pub(super) struct Forward {
     /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
     activations: Vec<Share>,
-    /// P2's -activations, transposed: for the gradient of each layer, in training.
+    /// P2's -activations, transposed: for the gradient of each layer below the output's, in training.
     along_features: Vec<EncryptedFactor>,
     /// tau of each hidden layer.
     bits: Vec<SecretBits>,
@@ -139,10 +140,11 @@ impl CloudServer {
         let (rows, inputs) = (by_row.rows(), by_row.columns());
         let (forward, gradient) = (side.widths.forward(0), side.widths.gradient(0, rows));
         let features = by_row.transposed();
-        send_factor(side, at(ALONG_ROWS), &forward, &features, Lifetime::Kept)?;
-        send_factor(side, at(ALONG_FEATURES), &gradient, &by_row, Lifetime::Kept)?;
-        let along_rows = recv_factor(side, at(ALONG_ROWS), &forward, rows, Lifetime::Kept)?;
-        let along_features = recv_factor(side, at(ALONG_FEATURES), &gradient, inputs, Lifetime::Kept)?;
+        let lifetime = Lifetime::Products(self.config.uses_of_a_batch(self.batches.members().len()));
+        send_factor(side, at(ALONG_ROWS), &forward, &features, lifetime)?;
+        send_factor(side, at(ALONG_FEATURES), &gradient, &by_row, lifetime)?;
+        let along_rows = recv_factor(side, at(ALONG_ROWS), &forward, rows, lifetime)?;
+        let along_features = recv_factor(side, at(ALONG_FEATURES), &gradient, inputs, lifetime)?;
         let (bits, kept) = (side.widths.static_shares(), StaticBatch { features, targets, along_rows, along_features });
         self.fresh.insert(&side.engine, batch, kept, bits)
     }
@@ -230,7 +232,7 @@ impl CloudServer {
             let widths = side.widths.forward(layer);
             if layer > 0 {
                 along_rows = recv_factor(side, at(Phase::Forward), &widths, rows, Lifetime::Once)?;
-                if pass == Pass::Training {
+                if pass == Pass::Training && !plan.layers.is_output(layer) {
                     let (gradient, columns) = (side.widths.gradient(layer, rows), plan.layers.fan_in(layer));
                     let along_features = recv_factor(side, at(Phase::Gradient), &gradient, columns, Lifetime::Once)?;
                     forward.along_features.push(along_features);
@@ -283,42 +285,41 @@ impl CloudServer {
         let mut delta = output_delta;
         for layer in (0..plan.layers.weight_layers()).rev() {
             let at = |phase| place(step, phase, layer as u16);
-            let (fan_in, fan_out) = (plan.layers.fan_in(layer), plan.layers.fan_out(layer));
-            let (gradient, backward) = (side.widths.gradient(layer, rows), side.widths.backward(layer));
-            let is_output = plan.layers.is_output(layer);
+            let backward = side.widths.backward(layer);
             if layer > 0 {
                 send_factor(side, at(Phase::Backward), &backward, &delta, Lifetime::Once)?;
-                clock.lap("backward");
             }
-
-            let squares = is_output.then(|| loss::recv_elements(side, at(Phase::Loss), fan_out * rows)).transpose()?;
-            let theirs = &forward.along_features[layer];
-            let gradient_offer = recv_offer(side, at(Phase::Gradient), &gradient, &theirs.layout)?;
+            let (below, theirs) = (&forward.activations[layer], forward.along_features.get(layer));
+            let gradient = Gradient::begin(side, plan, (step, layer), below, &delta, theirs)?;
             let mut carrying = None;
             if layer > 0 {
-                let their_delta = recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?;
+                carrying = Some(recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?);
+            }
+            let theirs = gradient.theirs(side)?;
+            let recv_carrying = |their_delta: EncryptedFactor| -> Result<_, Error> {
                 let offer = recv_offer(side, at(Phase::Backward), &backward, &their_delta.layout)?;
-                carrying = Some((their_delta, offer));
-            }
+                Ok((their_delta, offer))
+            };
+            let carrying = carrying.map(recv_carrying).transpose()?;
+            let offer = gradient.recv_offer(side, &theirs)?;
 
-            if let Some(squares) = squares {
-                let loss_bits = side.widths.bounds.loss_bits(rows);
-                add_loss(&mut self.loss, loss::answer(side, at(Phase::Loss), &delta, &squares, loss_bits)?);
-                clock.lap("loss");
+            // P2 waits for this before it goes on to the layer below.
+            let mut carried = None;
+            if let Some((their_delta, offer)) = carrying {
+                let (weights, known) = (model.weights[layer].transposed(), &forward.carried[layer - 1]);
+                let factors = (&weights, &delta);
+                answer(side, at(Phase::Backward), &backward, factors, &their_delta, &offer, &known.masks)?;
+                carried = Some(known);
+                clock.lap("backward");
             }
-            let below = forward.activations[layer].transposed();
-            let masks = product::masks(side, at(Phase::Gradient), &gradient, fan_in, MaskOrder::AsItLies);
-            answer(side, at(Phase::Gradient), &gradient, (&delta, &below), theirs, &gradient_offer, &masks)?;
-            quotients.push(masks.divided(gradient_divisor));
+            let Gradients { weights, squares } = gradient.answer(side, &theirs, &offer)?;
+            quotients.push(weights.divided(gradient_divisor));
+            squares.iter().for_each(|squares| add_loss(&mut self.loss, loss::trace(squares)));
             clock.lap("gradient");
-            let Some((their_delta, offer)) = carrying else {
+            let Some(Carried { share, mixed, .. }) = carried else {
                 deltas.push(delta);
                 break;
             };
-            let Carried { masks, share, mixed } = &forward.carried[layer - 1];
-            let weights = model.weights[layer].transposed();
-            answer(side, at(Phase::Backward), &backward, (&weights, &delta), &their_delta, &offer, masks)?;
-            clock.lap("backward");
             let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
             let gated = gate::masks(side, at, share, plan.bounds.delta);
             let mixed = gate::recv_second(side, at, bits, mixed)?;
@@ -375,7 +376,7 @@ fn send_ahead(
     let activations = gate::masks(side, at(Phase::Gate), z, plan.bounds.activations);
     let forward = side.widths.forward(layer + 1);
     send_factor(side, above(Phase::Forward), &forward, &activations, Lifetime::Once)?;
-    if pass == Pass::Training {
+    if pass == Pass::Training && !plan.layers.is_output(layer + 1) {
         let gradient = side.widths.gradient(layer + 1, z.columns());
         send_factor(side, above(Phase::Gradient), &gradient, &activations.transposed(), Lifetime::Once)?;
     }

@@ -15,15 +15,15 @@ use super::share::Share;
 
 /// A result that is sent costs its randomiser and its decryption, about as much as so many fresh ciphertexts of a factor: at
 /// 2048 bits some 350 and 48 us.
-const FRESH_OF_A_RESULT: usize = 7;
+const FRESH_OF_A_RESULT: u64 = 7;
 
 /// How long the ciphertexts of a factor serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lifetime {
     /// For one product.
     Once,
-    /// For every epoch: what they cost does not count.
-    Kept,
+    /// For so many.
+    Products(u64),
 }
 
 /// How the rows of a product and of its right factor lie in plaintexts. Both servers' ciphertexts of a factor lie alike.
@@ -45,9 +45,13 @@ impl ProductLayout {
     ) -> ProductLayout {
         let rest = columns % slots.slots as usize;
         let most = (slots.slots as usize).checked_div(rest).unwrap_or(1).clamp(1, outputs.max(1));
+        let uses = match lifetime {
+            Lifetime::Once => 1,
+            Lifetime::Products(uses) => uses,
+        };
         let cost = |together: usize| {
-            let fresh = if lifetime == Lifetime::Once { inner * together } else { 0 };
-            FRESH_OF_A_RESULT * outputs.div_ceil(together) + fresh
+            let results = uses.saturating_mul(outputs.div_ceil(together) as u64);
+            results.saturating_mul(FRESH_OF_A_RESULT).saturating_add((inner * together) as u64)
         };
         let together = (1..=most).min_by_key(|together| cost(*together)).unwrap_or(1);
         ProductLayout { slots, columns, together }
@@ -227,7 +231,7 @@ mod tests {
             kept in any::<bool>(),
             seed in any::<u64>(),
         ) {
-            let lifetime = if kept { Lifetime::Kept } else { Lifetime::Once };
+            let lifetime = if kept { Lifetime::Products(10) } else { Lifetime::Once };
             let layout = layout(slots, columns, outputs, 2, lifetime);
             let value = |i: usize| Integer::from(seed.wrapping_mul(2 * i as u64 + 1) >> 24);
             let share = Share::new(outputs, columns, (0..outputs * columns).map(value).collect());
@@ -246,7 +250,7 @@ mod tests {
             columns in 1usize..40,
             slots in 1u32..12,
         ) {
-            let layout = layout(slots, columns, outputs, inner, Lifetime::Kept);
+            let layout = layout(slots, columns, outputs, inner, Lifetime::Products(10));
             let random = |rows: usize, columns: usize, bound: usize| {
                 Share::new(rows, columns, (0..rows * columns).map(|i| Integer::from(i * 7919 % bound)).collect())
             };
@@ -275,14 +279,14 @@ mod tests {
     #[test]
     fn left_overs_are_shared_where_that_is_cheaper() {
         // 32 = 27 + 5 columns: five rows could share a plaintext, but four make as few of them.
-        assert_eq!(layout(27, 32, 16, 30, Lifetime::Kept).plaintexts(16), 16 + 4);
-        assert_eq!(layout(27, 32, 16, 30, Lifetime::Kept).factor_plaintexts(30), 30 * (1 + 4));
+        assert_eq!(layout(27, 32, 16, 30, Lifetime::Products(10)).plaintexts(16), 16 + 4);
+        assert_eq!(layout(27, 32, 16, 30, Lifetime::Products(10)).factor_plaintexts(30), 30 * (1 + 4));
         // Few rows of the factor, many of the product.
         assert_eq!(layout(27, 32, 16, 2, Lifetime::Once).plaintexts(16), 16 + 4);
         // And the other way round.
         assert_eq!(layout(27, 32, 2, 16, Lifetime::Once).plaintexts(2), 2 * 2);
         assert_eq!(layout(27, 54, 2, 16, Lifetime::Once).plaintexts(2), 2 * 2, "nothing is left over");
-        assert_eq!(layout(27, 3, 1, 1, Lifetime::Kept).plaintexts(1), 1);
+        assert_eq!(layout(27, 3, 1, 1, Lifetime::Products(10)).plaintexts(1), 1);
     }
 
     #[test]

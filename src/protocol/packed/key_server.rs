@@ -19,6 +19,7 @@ use crate::rng::SecureRng;
 use crate::secret::SecretBits;
 
 use super::factor::{EncryptedFactor, Lifetime};
+use super::gradient::{Gradient, Gradients};
 use super::input::{self, InputLayout};
 use super::product::{finish, offer, recv_factor, send_factor};
 use super::share::Share;
@@ -119,10 +120,11 @@ impl KeyServer {
         let inputs = by_row.columns();
         let (forward, gradient) = (side.widths.forward(0), side.widths.gradient(0, rows));
         let features = by_row.transposed();
-        send_factor(side, at(ALONG_ROWS), &forward, &features.negated(), Lifetime::Kept)?;
-        send_factor(side, at(ALONG_FEATURES), &gradient, &by_row.negated(), Lifetime::Kept)?;
-        let along_rows = recv_factor(side, at(ALONG_ROWS), &forward, rows, Lifetime::Kept)?;
-        let along_features = recv_factor(side, at(ALONG_FEATURES), &gradient, inputs, Lifetime::Kept)?;
+        let lifetime = Lifetime::Products(self.config.uses_of_a_batch(self.batches.members().len()));
+        send_factor(side, at(ALONG_ROWS), &forward, &features, lifetime)?;
+        send_factor(side, at(ALONG_FEATURES), &gradient, &by_row, lifetime)?;
+        let along_rows = recv_factor(side, at(ALONG_ROWS), &forward, rows, lifetime)?;
+        let along_features = recv_factor(side, at(ALONG_FEATURES), &gradient, inputs, lifetime)?;
         let (bits, kept) = (side.widths.static_shares(), StaticBatch { features, targets, along_rows, along_features });
         self.fresh.insert(&side.engine, batch, kept, bits)
     }
@@ -189,9 +191,9 @@ impl KeyServer {
             let at = |phase| place(step, phase, layer as u16);
             let widths = side.widths.forward(layer);
             if layer > 0 {
-                let own = forward.output().negated();
-                send_factor(side, at(Phase::Forward), &widths, &own, Lifetime::Once)?;
-                if pass == Pass::Training {
+                let own = forward.output();
+                send_factor(side, at(Phase::Forward), &widths, own, Lifetime::Once)?;
+                if pass == Pass::Training && !plan.layers.is_output(layer) {
                     let gradient = side.widths.gradient(layer, rows);
                     send_factor(side, at(Phase::Gradient), &gradient, &own.transposed(), Lifetime::Once)?;
                 }
@@ -240,39 +242,39 @@ impl KeyServer {
         let mut delta = output_delta;
         for layer in (0..plan.layers.weight_layers()).rev() {
             let at = |phase| place(step, phase, layer as u16);
-            let (gradient, backward) = (side.widths.gradient(layer, rows), side.widths.backward(layer));
-            let is_output = plan.layers.is_output(layer);
-            if is_output {
-                loss::send_elements(side, at(Phase::Loss), &delta)?;
+            let backward = side.widths.backward(layer);
+            if layer > 0 {
+                send_factor(side, at(Phase::Backward), &backward, &delta, Lifetime::Once)?;
             }
-            let theirs = &forward.along_features[layer];
-            let gradient_masks = offer(side, at(Phase::Gradient), &gradient, &delta, theirs)?;
+            let (below, theirs) = (&forward.activations[layer], forward.along_features.get(layer));
+            let gradient = Gradient::begin(side, plan, (step, layer), below, &delta, theirs)?;
+            // P1 waits for this before it goes on to the layer below.
             let mut carrying = None;
             if layer > 0 {
-                send_factor(side, at(Phase::Backward), &backward, &delta.negated(), Lifetime::Once)?;
-                let their_delta = recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?;
+                let theirs = recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?;
                 let weights = model.weights[layer].transposed();
-                let masks = offer(side, at(Phase::Backward), &backward, &weights, &their_delta)?;
-                carrying = Some((weights, their_delta.layout, masks));
+                let masks = offer(side, at(Phase::Backward), &backward, &weights, &theirs)?;
+                carrying = Some((weights, theirs.layout, masks));
             }
+            let theirs = gradient.theirs(side)?;
+            let offered = gradient.offer(side, &theirs)?;
 
-            if is_output {
-                let loss_bits = side.widths.bounds.loss_bits(rows);
-                add_loss(&mut self.loss, loss::finish(side, at(Phase::Loss), &delta, loss_bits)?);
+            let mut mixed = None;
+            if let Some((weights, layout, masks)) = carrying {
+                let product = finish(side, at(Phase::Backward), &backward, (&weights, &delta), &layout, &masks)?;
+                let carried = product.divided(plan.product_divisor());
+                let (bits, (theirs, masks)) = (&forward.bits[layer - 1], &forward.carried[layer - 1]);
+                let masks = gate::mix_second(side, at(Phase::BackwardGate), &carried, bits, theirs, masks)?;
+                mixed = Some((carried, masks));
             }
-            let below = forward.activations[layer].transposed();
-            let factors = (&delta, &below);
-            let product = finish(side, at(Phase::Gradient), &gradient, factors, &theirs.layout, &gradient_masks)?;
-            quotients.push(product.divided(gradient_divisor));
-            let Some((weights, layout, masks)) = carrying else {
+            let Gradients { weights, squares } = gradient.finish(side, &offered)?;
+            quotients.push(weights.divided(gradient_divisor));
+            squares.iter().for_each(|squares| add_loss(&mut self.loss, loss::trace(squares)));
+            let Some((carried, masks)) = mixed else {
                 deltas.push(delta);
                 break;
             };
-            let product = finish(side, at(Phase::Backward), &backward, (&weights, &delta), &layout, &masks)?;
-            let carried = product.divided(plan.product_divisor());
             let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
-            let (theirs, masks) = &forward.carried[layer - 1];
-            let masks = gate::mix_second(side, at, &carried, bits, theirs, masks)?;
             let gated = gate::finish(side, at, &carried, bits, &masks, plan.bounds.delta)?;
             deltas.push(std::mem::replace(&mut delta, gated));
         }
@@ -287,7 +289,7 @@ struct Ahead {
     gate: gate::CloudPart,
     /// P1's activations, packed along the batch.
     along_rows: EncryptedFactor,
-    /// The same transposed, in training.
+    /// The same transposed, in training, below a hidden layer.
     along_features: Option<EncryptedFactor>,
 }
 
@@ -305,13 +307,11 @@ fn recv_ahead(
     let gate = gate::recv(side, at, neurons * rows)?;
     let forward = side.widths.forward(layer + 1);
     let along_rows = recv_factor(side, above(Phase::Forward), &forward, rows, Lifetime::Once)?;
-    let along_features = match pass {
-        Pass::Training => {
-            let gradient = side.widths.gradient(layer + 1, rows);
-            Some(recv_factor(side, above(Phase::Gradient), &gradient, neurons, Lifetime::Once)?)
-        }
-        Pass::Query => None,
-    };
+    let mut along_features = None;
+    if pass == Pass::Training && !plan.layers.is_output(layer + 1) {
+        let gradient = side.widths.gradient(layer + 1, rows);
+        along_features = Some(recv_factor(side, above(Phase::Gradient), &gradient, neurons, Lifetime::Once)?);
+    }
     Ok(Ahead { gate, along_rows, along_features })
 }
 

@@ -1,64 +1,55 @@
-//! The sum of squared differences of a step, shared (protocol 4.5): delta = D2 - D1.
+//! The sum of squared differences of a step, shared (protocol 4.5): the trace of delta delta^T.
 //!
-//! ```text
-//! P2 -> P1: E_2[D2_k] for each element
-//! P1 -> P2: E_2[sum (2^(S+1) - 2 D1_k) D2_k + sum D1_k^2 + m]        P2 learns loss + m
-//! ```
+//! That product rides with the [gradient](super::gradient) of the output layer, where its right factor is fresh. Where the
+//! output layer is the first one, its gradient's factor is kept, and delta delta^T is a product by itself. Of either both
+//! servers add their shares of the diagonal; the rest is of no use.
 
 use rug::Integer;
 
-use crate::arith::Exponents;
 use crate::error::Error;
 use crate::mask::Purpose;
-use crate::paillier::Ciphertexts;
-use crate::protocol::message::Operation;
 use crate::protocol::place::Place;
-use crate::secret::SecretLimbs;
 
+use super::factor::Lifetime;
+use super::product::{answer, offer, open, recv_factor, recv_offer, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
-use super::work::Work;
 
-/// P2's first half.
-pub(super) fn send_elements(side: &mut Side, place: Place, share: &Share) -> Result<(), Error> {
-    side.send_own(place, Operation::Factor, share.values())
+/// P1's share of delta delta^T, the masks, \[outputs\]\[outputs\], which it knows before anything arrives.
+pub(super) fn masks(side: &mut Side, place: Place, delta: &Share) -> Share {
+    let (value_bits, outputs) = (side.widths.squares_bits(delta.columns()), delta.rows());
+    side.masks(place, Purpose::Refresh, value_bits, (outputs, outputs), MaskOrder::AsItLies)
 }
 
-/// P1 takes the elements of a loss of `terms` squares.
-pub(super) fn recv_elements(side: &mut Side, place: Place, terms: usize) -> Result<Ciphertexts, Error> {
-    side.recv_peers(place, Operation::Factor, terms)
+/// P2's share of delta delta^T, once what it has opened is found to be masked values.
+pub(super) fn admit(side: &mut Side, place: Place, delta: &Share, squares: Share) -> Result<Share, Error> {
+    side.require_masked(place, &squares, side.widths.squares_bits(delta.columns()))?;
+    Ok(squares)
 }
 
-/// P1's half: ends with the mask m.
-pub(super) fn answer(
-    side: &mut Side,
-    place: Place,
-    share: &Share,
-    elements: &Ciphertexts,
-    loss_bits: u32,
-) -> Result<Share, Error> {
-    let offset_bits = side.widths.output_delta_share() + 1;
-    let limbs = (offset_bits + 1).div_ceil(64) as usize;
-    let offset = Integer::from(1) << offset_bits;
-    let exponent = |own: &Integer| SecretLimbs::from_integer(&(&offset - Integer::from(own << 1u32)), limbs);
-    let exponents = Exponents::single_use(share.values().iter().map(exponent).collect(), offset_bits + 1);
-    let multiply = || elements.multi_power(&side.engine, &exponents, 1);
-    let cross = side.work.timed(Work::MultiExponentiation, multiply)?;
-    let masks = side.masks(place, Purpose::Refresh, loss_bits, (1, 1), MaskOrder::AsItLies);
-    let plain = squares(share) + &masks.values()[0];
-    side.send_result(place, Operation::Multiply, &cross, &[plain], offset_bits + 1, elements.len())?;
+/// P1: its share of delta delta^T by a product of its own.
+pub(super) fn answer_alone(side: &mut Side, place: Place, delta: &Share) -> Result<Share, Error> {
+    let (widths, right) = (side.widths.squares(delta.columns()), delta.transposed());
+    send_factor(side, place, &widths, &right, Lifetime::Once)?;
+    let theirs = recv_factor(side, place, &widths, right.columns(), Lifetime::Once)?;
+    let offer = recv_offer(side, place, &widths, &theirs.layout)?;
+    let masks = masks(side, place, delta);
+    answer(side, place, &widths, (delta, &right), &theirs, &offer, &masks)?;
     Ok(masks)
 }
 
-/// P2's second half: loss + m.
-pub(super) fn finish(side: &mut Side, place: Place, share: &Share, loss_bits: u32) -> Result<Share, Error> {
-    let opened = side.recv_opened(place, Operation::Multiply, 1)?;
-    let offset_bits = side.widths.output_delta_share() + 1;
-    let raised = share.values().iter().sum::<Integer>() << offset_bits;
-    let layout = side.layout(side.widths.masked_slot_bits(loss_bits), 1)?;
-    side.unpack_masked(place, layout, &opened, &[raised - squares(share)], loss_bits)
+/// P2: as [`answer_alone`].
+pub(super) fn ask_alone(side: &mut Side, place: Place, delta: &Share) -> Result<Share, Error> {
+    let (widths, right) = (side.widths.squares(delta.columns()), delta.transposed());
+    send_factor(side, place, &widths, &right, Lifetime::Once)?;
+    let theirs = recv_factor(side, place, &widths, right.columns(), Lifetime::Once)?;
+    let masks = offer(side, place, &widths, delta, &theirs)?;
+    let squares = open(side, place, &widths, (delta, &right), &theirs.layout, &masks)?;
+    admit(side, place, delta, squares)
 }
 
-fn squares(share: &Share) -> Integer {
-    share.values().iter().map(|value| Integer::from(value.square_ref())).sum()
+/// A server's share of the trace of a square matrix.
+pub(super) fn trace(squares: &Share) -> Share {
+    let trace = (0..squares.rows()).map(|row| &squares.row(row)[row]).sum::<Integer>();
+    Share::new(1, 1, [trace].into_iter().collect())
 }

@@ -14,6 +14,7 @@ use crate::rng::SeededRng;
 
 use super::comparison::Blinds;
 use super::factor::Lifetime;
+use super::gradient::{Gradient, Gradients};
 use super::product::{self, answer, finish, offer, recv_factor, recv_offer, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
@@ -77,7 +78,7 @@ pub(super) fn random(
 fn products_are_those_of_matrices() {
     let rng = &mut SeededRng::new(1, "products");
     let widths = super::widths::Widths::of_job(&job()).unwrap().forward(0);
-    let lifetimes = [Lifetime::Once, Lifetime::Kept];
+    let lifetimes = [Lifetime::Once, Lifetime::Products(10)];
     // 27 slots: no plaintext is full, one is, and left-overs of one, some and all rows lie together.
     for (columns, lifetime) in [1, 7, 20, 27, 32, 60].into_iter().flat_map(|c| lifetimes.map(|lifetime| (c, lifetime)))
     {
@@ -95,7 +96,7 @@ fn products_are_those_of_matrices() {
                 Ok(masks)
             },
             |side| {
-                send_factor(side, at, &widths, &x2.negated(), lifetime)?;
+                send_factor(side, at, &widths, &x2, lifetime)?;
                 let theirs = recv_factor(side, at, &widths, columns, lifetime)?;
                 let masks = offer(side, at, &widths, &a2, &theirs)?;
                 finish(side, at, &widths, (&a2, &x2), &theirs.layout, &masks)
@@ -177,22 +178,45 @@ fn a_gate_follows_the_exclusive_or_of_the_bits() {
     assert_eq!(second.minus(&first).values(), expected.values());
 }
 
+/// The gradient of the output layer, and the loss with it or by itself; of few features and of more than a plaintext holds.
 #[test]
-fn a_loss_is_the_sum_of_squares() {
-    let share_bits = super::widths::Widths::of_job(&job()).unwrap().output_delta_share();
-    let (delta, first, second) = random(&mut SeededRng::new(4, "loss"), 2, 20, 17, share_bits);
-    let at = place(0, Phase::Loss, 1);
-    let loss_bits = job().bounds().unwrap().loss_bits(20);
-    let (mask, masked) = in_parallel(
-        |side| {
-            let elements = loss::recv_elements(side, at, 40)?;
-            loss::answer(side, at, &first, &elements, loss_bits)
-        },
-        |side| {
-            loss::send_elements(side, at, &second)?;
-            loss::finish(side, at, &second, loss_bits)
-        },
-    );
-    let expected: Integer = delta.values().iter().map(|value| Integer::from(value.square_ref())).sum();
-    assert_eq!(masked.minus(&mask).values(), [expected]);
+fn gradients_are_products_and_a_loss_is_the_sum_of_squares() {
+    for (layers, lifetime) in [("3,5,2", Lifetime::Once), ("3,30,2", Lifetime::Once), ("5,2", Lifetime::Products(10))] {
+        let job = JobConfig { protocol: Protocol::Packed, ..test_job(layers, 20) };
+        let (plan, widths) = (&job.plan, super::widths::Widths::of_job(&job).unwrap());
+        let layer = plan.layers.weight_layers() - 1;
+        let rng = &mut SeededRng::new(4, "loss");
+        // Smaller than their bounds, so that the gradient stays below its own.
+        let (delta, delta1, delta2) = random(rng, 2, 20, 14, widths.output_delta_share());
+        let (a, a1, a2) = random(rng, plan.layers.fan_in(layer), 20, 14, widths.fresh(widths.input_bits(layer)));
+        let kept = lifetime == Lifetime::Products(10);
+        let at = place(0, Phase::Gradient, layer as u16);
+        let exchange = |side: &mut Side, below: &Share| {
+            let (widths, below) = (side.widths.gradient(layer, 20), below.transposed());
+            send_factor(side, at, &widths, &below, lifetime)?;
+            recv_factor(side, at, &widths, below.columns(), lifetime)
+        };
+        let (cloud, key) = in_job(
+            &job,
+            |side| {
+                let theirs = kept.then(|| exchange(side, &a1)).transpose()?;
+                let gradient = Gradient::begin(side, plan, (0, layer), &a1, &delta1, theirs.as_ref())?;
+                let theirs = gradient.theirs(side)?;
+                let offer = gradient.recv_offer(side, &theirs)?;
+                gradient.answer(side, &theirs, &offer)
+            },
+            |side| {
+                let theirs = kept.then(|| exchange(side, &a2)).transpose()?;
+                let gradient = Gradient::begin(side, plan, (0, layer), &a2, &delta2, theirs.as_ref())?;
+                let theirs = gradient.theirs(side)?;
+                let offered = gradient.offer(side, &theirs)?;
+                gradient.finish(side, &offered)
+            },
+        );
+        let expected = delta.product(engine(2), &a.transposed());
+        assert_eq!(key.weights.minus(&cloud.weights).values(), expected.values(), "{layers}");
+        let trace = |gradients: &Gradients| loss::trace(gradients.squares.as_ref().unwrap());
+        let expected: Integer = delta.values().iter().map(|value| Integer::from(value.square_ref())).sum();
+        assert_eq!(trace(&key).minus(&trace(&cloud)).values(), [expected], "{layers}");
+    }
 }

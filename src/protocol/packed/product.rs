@@ -17,6 +17,7 @@ use rug::Integer;
 use crate::error::Error;
 use crate::mask::Purpose;
 use crate::paillier::Ciphertexts;
+use crate::protocol::handshake::Role;
 use crate::protocol::message::Operation;
 use crate::protocol::place::Place;
 use crate::secret::SecretIntegers;
@@ -27,7 +28,7 @@ use super::side::{MaskOrder, Side};
 use super::widths::ProductWidths;
 use super::work::Work;
 
-/// P1 sends E_1[X1], P2 sends E_2[-X2]: once for a matrix that does not change, each time for one that does.
+/// P1 sends E_1[X1] of its share, P2 sends E_2[-X2]: once for a matrix that does not change, each time for one that does.
 pub(super) fn send_factor(
     side: &mut Side,
     place: Place,
@@ -36,7 +37,11 @@ pub(super) fn send_factor(
     lifetime: Lifetime,
 ) -> Result<(), Error> {
     let layout = widths.layout(side.peer.key_bits(), factor.columns(), lifetime)?;
-    side.send_own(place, Operation::Factor, &layout.pack_factor(factor))
+    let packed = match side.role {
+        Role::Cloud => layout.pack_factor(factor),
+        Role::Key => layout.pack_factor(&factor.negated()),
+    };
+    side.send_own(place, Operation::Factor, &packed)
 }
 
 /// The other server's E\[X\] of `columns` columns.
@@ -109,6 +114,20 @@ pub(super) fn finish(
     side: &mut Side,
     place: Place,
     widths: &ProductWidths,
+    factors: (&Share, &Share),
+    layout: &ProductLayout,
+    masks: &Share,
+) -> Result<Share, Error> {
+    let product = open(side, place, widths, factors, layout, masks)?;
+    side.require_masked(place, &product, widths.result_bits)?;
+    Ok(product)
+}
+
+/// The same before it is found to be masked values: for products whose columns have bounds of their own.
+pub(super) fn open(
+    side: &mut Side,
+    place: Place,
+    widths: &ProductWidths,
     (left, right): (&Share, &Share),
     layout: &ProductLayout,
     masks: &Share,
@@ -118,9 +137,7 @@ pub(super) fn finish(
     let own = layout.pack(&with_raised(side, widths, left, right));
     let known: SecretIntegers = own.iter().zip(masks.values()).map(|(own, mask)| -Integer::from(own + mask)).collect();
     let unpacked = layout.unpack(&side.without(&opened, &known), left.rows());
-    let product = unpacked.map_err(|_| side.out_of_range(place, 0, widths.result_bits))?;
-    side.require_masked(place, &product, widths.result_bits)?;
-    Ok(product)
+    unpacked.map_err(|_| side.out_of_range(place, 0, widths.result_bits))
 }
 
 /// The encrypted product of the own A, raised, with the other's X.

@@ -121,7 +121,7 @@ impl KeyServer {
         let layout = InputLayout::features(&self.config)?;
         let features = input::recv(&mut self.side, at(FEATURES), layout, rows)?.transposed();
         let widths = self.side.widths.forward(0);
-        send_factor(&mut self.side, at(ALONG_ROWS), &widths, &features.negated(), Lifetime::Once)?;
+        send_factor(&mut self.side, at(ALONG_ROWS), &widths, &features, Lifetime::Once)?;
         let along_rows = recv_factor(&mut self.side, at(ALONG_ROWS), &widths, rows, Lifetime::Once)?;
         let forward = self.forward(step, &model, features, along_rows, Pass::Query)?;
         Ok(forward.output().clone())

@@ -47,6 +47,22 @@ impl Share {
         Share::new(self.columns, self.rows, (0..self.values.len()).map(element).collect())
     }
 
+    /// The columns of `right` after its own.
+    pub fn beside(&self, right: &Share) -> Share {
+        assert_eq!(self.rows, right.rows, "rows of both");
+        let row = |row: usize| self.row(row).iter().chain(right.row(row)).cloned();
+        Share::new(self.rows, self.columns + right.columns, (0..self.rows).flat_map(row).collect())
+    }
+
+    /// The first `columns` columns, and the others.
+    pub fn split_columns(&self, columns: usize) -> (Share, Share) {
+        let part = |range: std::ops::Range<usize>| {
+            let values = (0..self.rows).flat_map(|row| &self.row(row)[range.clone()]).cloned().collect();
+            Share::new(self.rows, range.len(), values)
+        };
+        (part(0..columns), part(columns..self.columns))
+    }
+
     /// The values of all `shares` in one row.
     pub fn in_one_row<'a>(shares: impl IntoIterator<Item = &'a Share>) -> Share {
         let values: SecretIntegers = shares.into_iter().flat_map(Share::values).cloned().collect();
@@ -162,5 +178,9 @@ mod tests {
         assert_eq!(left.plus_column(&share(2, 1, &[10, 20])).values(), [11, 8, 13, 24, 25, 14]);
         assert_eq!(left.minus(&left.negated()).values(), [2, -4, 6, 8, 10, -12]);
         assert_eq!(left.flat().row(0), left.values());
+        let both = left.beside(&product);
+        assert_eq!(both.values(), [1, -2, 3, 22, 64, 4, 5, -6, 7, -90]);
+        let (first, last) = both.split_columns(3);
+        assert_eq!((first.values(), last.values()), (left.values(), product.values()));
     }
 }

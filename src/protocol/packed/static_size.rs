@@ -1,6 +1,7 @@
 //! How much the ciphertexts take that are made once for each batch and never change, known before any is made.
 
 use crate::error::Error;
+use crate::mlp::Batches;
 use crate::protocol::config::{JobConfig, Protocol};
 use crate::protocol::schedule::{self, Activity};
 
@@ -34,7 +35,7 @@ impl StaticSize {
         let mut size = StaticSize::default();
         for activity in schedule::training(&first_epoch, &batches) {
             if let Activity::RefreshBatch { batch } = activity {
-                let bytes = batch_bytes(config, &widths, batches.members()[batch].len())?;
+                let bytes = batch_bytes(config, &widths, &batches, batch)?;
                 size.batches += 1;
                 size.largest_batch_bytes = size.largest_batch_bytes.max(bytes);
                 size.bytes += bytes;
@@ -44,12 +45,13 @@ impl StaticSize {
     }
 }
 
-/// Features of `rows` rows under both servers' keys: along the batch for the first layer's product, along the features
+/// Features of a batch's rows under both servers' keys: along the batch for the first layer's product, along the features
 /// for its gradient.
-fn batch_bytes(config: &JobConfig, widths: &Widths, rows: usize) -> Result<u64, Error> {
-    let inputs = config.plan.layers.inputs();
-    let along_rows = widths.forward(0).layout(config.key_bits, rows, Lifetime::Kept)?;
-    let along_features = widths.gradient(0, rows).layout(config.key_bits, inputs, Lifetime::Kept)?;
+fn batch_bytes(config: &JobConfig, widths: &Widths, batches: &Batches, batch: usize) -> Result<u64, Error> {
+    let (rows, inputs) = (batches.members()[batch].len(), config.plan.layers.inputs());
+    let lifetime = Lifetime::Products(config.uses_of_a_batch(batches.members().len()));
+    let along_rows = widths.forward(0).layout(config.key_bits, rows, lifetime)?;
+    let along_features = widths.gradient(0, rows).layout(config.key_bits, inputs, lifetime)?;
     let ciphertexts = 2 * (along_rows.factor_plaintexts(inputs) + along_features.factor_plaintexts(rows));
     // A ciphertext is a residue modulo n^2; both keys have one length.
     let ciphertext_bytes = u64::from(2 * config.key_bits).div_ceil(8);

@@ -162,7 +162,9 @@ impl Widths {
     /// Of a batch of at most `rows` rows.
     fn longest_slot_bits(&self, rows: usize) -> u32 {
         let layers = 0..self.plan.layers.weight_layers();
-        let products = layers.flat_map(|layer| [self.forward(layer), self.backward(layer), self.gradient(layer, rows)]);
+        let products = layers
+            .flat_map(|layer| [self.forward(layer), self.backward(layer), self.gradient(layer, rows)])
+            .chain([self.gradient_and_squares(rows)]);
         let loss_bits = self.masked_slot_bits(self.bounds.loss_bits(rows));
         products
             .flat_map(|product| [product.masked_block_bits(1), product.slot_bits()])
@@ -335,6 +337,37 @@ impl Widths {
         let right = self.fresh(self.input_bits(layer));
         let shape = (self.plan.layers.fan_out(layer), rows);
         self.product(self.delta_bits(), self.delta_share(layer), right, BoundName::Gradients, shape)
+    }
+
+    /// Bound of the elements of delta delta^T over `rows` rows.
+    pub fn squares_bits(&self, rows: usize) -> u32 {
+        self.plan.bounds.loss_bits(rows as u64)
+    }
+
+    /// delta delta^T over `rows` rows, delta that of the output.
+    pub fn squares(&self, rows: usize) -> ProductWidths {
+        let (share_bits, outputs) = (self.output_delta_share(), self.plan.layers.outputs());
+        let result_bits = self.squares_bits(rows);
+        ProductWidths {
+            left_bits: self.delta_bits(),
+            left_share: share_bits,
+            right_share: share_bits,
+            result_bits,
+            outputs,
+            terms: rows,
+            sigma: self.sigma(),
+        }
+    }
+
+    /// delta \[a^T | delta^T\] over `rows` rows, delta that of the output: its gradient and delta delta^T.
+    pub fn gradient_and_squares(&self, rows: usize) -> ProductWidths {
+        let gradient = self.gradient(self.plan.layers.weight_layers() - 1, rows);
+        let squares = self.squares(rows);
+        ProductWidths {
+            right_share: gradient.right_share.max(squares.right_share),
+            result_bits: gradient.result_bits.max(squares.result_bits),
+            ..gradient
+        }
     }
 
     fn product(

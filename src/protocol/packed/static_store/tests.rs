@@ -67,7 +67,7 @@ fn only_batches_that_are_used_count() {
         let config = JobConfig { max_steps, epochs, ..run.config.clone() };
         StaticSize::of_training(&config).unwrap()
     };
-    assert_eq!(size(Some(100), u64::MAX), size(None, 1));
+    assert_eq!(size(Some(100), u64::MAX), size(None, 34));
     assert_eq!((size(None, 1).batches, size(Some(1), 3).batches, size(None, 0)), (3, 1, StaticSize::default()));
     let element = JobConfig { protocol: Protocol::Element, ..run.config };
     assert_eq!(StaticSize::of_training(&element).unwrap(), StaticSize::default());
@@ -81,7 +81,7 @@ fn sample(values: [i64; 2]) -> StaticBatch {
         let values = vec![Integer::from(value); count];
         let ciphertexts = server_key().encrypt_many(engine(2), &values, &mut SecureRng::from_os()).unwrap();
         let slots = SlotLayout::for_key(1024, 60).unwrap();
-        EncryptedFactor::new(ProductLayout::new(slots, 3, (1, count), Lifetime::Kept), ciphertexts)
+        EncryptedFactor::new(ProductLayout::new(slots, 3, (1, count), Lifetime::Products(10)), ciphertexts)
     };
     StaticBatch {
         features: share(&[0, 1, (1 << 59) - 1, 77, 5, 6], 3),
