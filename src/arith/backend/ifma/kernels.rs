@@ -99,6 +99,12 @@ impl Kernels for IfmaKernels {
         unsafe { entry::product(rows_mut(x), rows(y), NOTHING_AHEAD, self.constants.reducer(), self.work(scratch)) }
     }
 
+    fn product_modulo_root(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch) {
+        // Half of a dual residue is a plain one modulo the root.
+        let half = WIDTH * self.form().limbs;
+        self.product(&mut x[..half], &y[..half], scratch);
+    }
+
     fn product_ahead(&self, x: &mut [u64], y: &[u64], table: &[u64], digits: &[usize], scratch: &mut Scratch) {
         let ahead = self.ahead(Some((table, digits)));
         // SAFETY: `new` has found the processor's features.
