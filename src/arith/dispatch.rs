@@ -19,11 +19,15 @@ use crate::secret::SecretLimbs;
 /// A backend with its algorithms, whatever its types.
 pub(super) trait Operations: Sync {
     fn kind(&self) -> EngineKind;
+    /// See [`Backend::WIDTH`].
+    fn width(&self) -> usize;
     /// See [`Backend::missing`].
     fn missing(&self) -> Option<&'static str>;
     fn run(&self, job: &Job, constant_time: ConstantTime) -> Result<Batch, EngineError>;
     /// See [`convert::load`].
     fn load(&self, moduli: &Moduli, numbers: &[u64], len: usize) -> Batch;
+    /// See [`convert::load_bytes`].
+    fn load_bytes(&self, modulus: &Modulus, bytes: &[u8], len_bytes: usize) -> Batch;
     /// See [`convert::load_one_plus`].
     fn load_one_plus(&self, modulus: &Modulus, numbers: &[u64], len: usize) -> Batch;
     /// See [`Backend::combination`].
@@ -32,8 +36,12 @@ pub(super) trait Operations: Sync {
     fn load_combination(&self, modulus: &Modulus, numbers: [&[u64]; 2], factors: &Words, len: usize) -> Batch;
     /// See [`convert::store`].
     fn store(&self, batch: &Batch) -> SecretLimbs;
+    /// See [`convert::store_bytes`].
+    fn store_bytes(&self, batch: &Batch, len_bytes: usize) -> Vec<u8>;
     /// See [`convert::store_halves`].
     fn store_halves(&self, batch: &Batch) -> [SecretLimbs; 2];
+    /// See [`product::joint_factor`].
+    fn joint_factor(&self, batch: &Batch) -> Batch;
     /// See [`comb::build`].
     fn fixed_base(&self, modulus: &Modulus, base: &[u64], max_bits: u32, window_bits: u32) -> FixedBase;
 }
@@ -95,6 +103,10 @@ impl<B: Backend> Operations for B {
         B::KIND
     }
 
+    fn width(&self) -> usize {
+        B::WIDTH
+    }
+
     fn missing(&self) -> Option<&'static str> {
         B::missing()
     }
@@ -123,6 +135,10 @@ impl<B: Backend> Operations for B {
         convert::load::<B>(moduli, numbers, len)
     }
 
+    fn load_bytes(&self, modulus: &Modulus, bytes: &[u8], len_bytes: usize) -> Batch {
+        convert::load_bytes::<B>(modulus, bytes, len_bytes)
+    }
+
     fn load_one_plus(&self, modulus: &Modulus, numbers: &[u64], len: usize) -> Batch {
         convert::load_one_plus::<B>(modulus, numbers, len)
     }
@@ -139,8 +155,16 @@ impl<B: Backend> Operations for B {
         convert::store::<B>(batch)
     }
 
+    fn store_bytes(&self, batch: &Batch, len_bytes: usize) -> Vec<u8> {
+        convert::store_bytes::<B>(batch, len_bytes)
+    }
+
     fn store_halves(&self, batch: &Batch) -> [SecretLimbs; 2] {
         convert::store_halves::<B>(batch)
+    }
+
+    fn joint_factor(&self, batch: &Batch) -> Batch {
+        product::joint_factor::<B>(batch, TimingClass::Vartime)
     }
 
     fn fixed_base(&self, modulus: &Modulus, base: &[u64], max_bits: u32, window_bits: u32) -> FixedBase {

@@ -23,6 +23,10 @@ use super::report::EngineReport;
 use super::shape;
 use crate::secret::{SecretInteger, SecretLimbs};
 
+/// Conversions of up to so many groups of residues are done on the caller's thread: they take a fraction of a millisecond,
+/// as it does until threads that are at work for somebody else come to them.
+const SHORT_GROUPS: usize = 64;
+
 /// Runs operations on batches; cheap to clone, and one for a process is enough.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
@@ -82,6 +86,11 @@ impl Engine {
     /// Runs `f` on the engine's threads, so that parallel iterators inside use them.
     pub fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         self.0.pool.install(f)
+    }
+
+    /// Runs `f`, which converts `count` residues, on the engine's threads, unless it is short.
+    pub(super) fn install_long<R: Send>(&self, count: usize, f: impl FnOnce() -> R + Send) -> R {
+        if count <= SHORT_GROUPS * self.0.backend.width() { f() } else { self.install(f) }
     }
 
     /// Hands a job in. On the processor's own engines it is done when this returns.
@@ -206,12 +215,29 @@ impl Engine {
 
     /// Numbers of one width, each below the square of the widest modulus, as residues.
     pub(crate) fn load_limbs(&self, moduli: &Moduli, numbers: &SecretLimbs, len: usize) -> Batch {
-        self.install(|| self.0.backend.load(moduli, numbers.as_slice(), len))
+        self.install_long(len, || self.0.backend.load(moduli, numbers.as_slice(), len))
     }
 
     /// The residues, of whichever engine, as numbers, each in [`Moduli::limb_count`] limbs.
     pub(crate) fn store_limbs(&self, batch: &Batch) -> SecretLimbs {
-        self.install(|| dispatch::maker(batch).store(batch))
+        self.install_long(batch.len(), || dispatch::maker(batch).store(batch))
+    }
+
+    /// Public numbers of `len_bytes` little-endian bytes each, which are no more than the limbs of the modulus have.
+    pub(super) fn load_bytes(&self, modulus: &Modulus, bytes: &[u8], len_bytes: usize) -> Batch {
+        self.install_long(bytes.len() / len_bytes, || self.0.backend.load_bytes(modulus, bytes, len_bytes))
+    }
+
+    /// The residues, which are public, of whichever engine, in `len_bytes` little-endian bytes each: as many as the widest
+    /// modulus has, or more.
+    pub(crate) fn store_bytes(&self, batch: &Batch, len_bytes: usize) -> Vec<u8> {
+        self.install_long(batch.len(), || dispatch::maker(batch).store_bytes(batch, len_bytes))
+    }
+
+    /// One residue that has a factor in common with the root of the modulus, or with a modulus of no special form,
+    /// exactly if one of the residues of `batch` has. These are public, at least one, and have one modulus.
+    pub(super) fn joint_factor(&self, batch: &Batch) -> Batch {
+        self.install_long(batch.len(), || self.0.backend.joint_factor(batch))
     }
 
     /// The halves x0 and x1 of residues x0 + root * x1 modulo squares, reduced, each in as many limbs as the widest root.

@@ -2,17 +2,15 @@
 //!
 //! Timing class of the whole file: `_vartime`; whatever is looked at is public.
 
+use std::iter::repeat_n;
 use std::sync::LazyLock;
 
-use rayon::prelude::*;
 use rug::Integer;
 use rug::integer::{IsPrime, Order};
 
 use super::batch::Batch;
 use super::engine::Engine;
-use super::error::EngineError;
-use super::modulus::{Moduli, Modulus};
-use crate::secret::SecretLimbs;
+use super::modulus::Modulus;
 
 /// Candidates for (p + q) / 2 that are tried. Step i finds p and q when (sqrt p - sqrt q)^2 / 2 <= i, so n is refused
 /// whenever |p - q| < sqrt(8 * FERMAT_STEPS) * n^(1/4), and nothing is said about primes further apart.
@@ -83,21 +81,19 @@ pub(crate) enum UnitFlaw {
     NotReduced(usize),
     #[error("ciphertext {0} has a factor in common with n")]
     NotInvertible(usize),
-    #[error(transparent)]
-    Engine(#[from] EngineError),
 }
 
 /// Integers as residues, if all of them are units in [0, modulus).
 pub(crate) fn load_units(engine: &Engine, modulus: &Modulus, values: &[Integer]) -> Result<Batch, UnitFlaw> {
-    let width = modulus.limbs().len();
-    let mut numbers = vec![0; values.len() * width];
-    for ((index, value), number) in values.iter().enumerate().zip(numbers.chunks_exact_mut(width)) {
-        if value.is_negative() || value.significant_digits::<u64>() > width {
+    let len_bytes = size_of_val(modulus.limbs());
+    let mut bytes = vec![0; values.len() * len_bytes];
+    for ((index, value), number) in values.iter().enumerate().zip(bytes.chunks_exact_mut(len_bytes)) {
+        if value.is_negative() || value.significant_digits::<u8>() > len_bytes {
             return Err(UnitFlaw::NotReduced(index));
         }
         value.write_digits(number, Order::Lsf);
     }
-    load_unit_limbs(engine, modulus, numbers)
+    load_unit_bytes(engine, modulus, &bytes, len_bytes)
 }
 
 /// As [`load_units`], from little-endian numbers of `len_bytes` bytes each, which are no more than the limbs of the modulus
@@ -108,55 +104,37 @@ pub(crate) fn load_unit_bytes(
     bytes: &[u8],
     len_bytes: usize,
 ) -> Result<Batch, UnitFlaw> {
-    let width = modulus.limbs().len();
-    let mut numbers = vec![0; bytes.len() / len_bytes * width];
-    let read = |(number, bytes): (&mut [u64], &[u8])| {
-        let (whole, rest) = bytes.as_chunks();
-        for (limb, bytes) in number.iter_mut().zip(whole) {
-            *limb = u64::from_le_bytes(*bytes);
-        }
-        if !rest.is_empty() {
-            let mut last = [0; size_of::<u64>()];
-            last[..rest.len()].copy_from_slice(rest);
-            number[whole.len()] = u64::from_le_bytes(last);
-        }
-    };
-    engine.install(|| numbers.par_chunks_exact_mut(width).zip(bytes.par_chunks_exact(len_bytes)).for_each(read));
-    load_unit_limbs(engine, modulus, numbers)
+    // Once to the engine's threads and back: others may compute there, too.
+    engine.install_long(bytes.len() / len_bytes, || {
+        require_reduced(modulus, bytes, len_bytes)?;
+        let batch = engine.load_bytes(modulus, bytes, len_bytes);
+        require_coprime(engine, modulus, &batch)?;
+        Ok(batch)
+    })
 }
 
-/// Residues as little-endian numbers of `len_bytes` bytes each, which is as long as the modulus or longer.
-pub(crate) fn store_bytes(engine: &Engine, batch: &Batch, len_bytes: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(batch.len() * len_bytes + size_of::<u64>());
-    let numbers = engine.store_limbs(batch);
-    for (index, number) in numbers.as_slice().chunks_exact(batch.moduli().limb_count().max(1)).enumerate() {
-        number.iter().for_each(|limb| bytes.extend_from_slice(&limb.to_le_bytes()));
-        // Below the modulus, so that nothing but zeros is cut or added.
-        bytes.resize((index + 1) * len_bytes, 0);
-    }
-    bytes
-}
-
-fn load_unit_limbs(engine: &Engine, modulus: &Modulus, numbers: Vec<u64>) -> Result<Batch, UnitFlaw> {
-    let width = modulus.limbs().len();
-    for (index, number) in numbers.chunks_exact(width).enumerate() {
-        if number.iter().all(|limb| *limb == 0) {
+/// Numbers in [1, modulus).
+fn require_reduced(modulus: &Modulus, bytes: &[u8], len_bytes: usize) -> Result<(), UnitFlaw> {
+    let modulus: Vec<u8> = modulus.limbs().iter().flat_map(|limb| limb.to_le_bytes()).collect();
+    for (index, number) in bytes.chunks_exact(len_bytes).enumerate() {
+        if number.iter().all(|byte| *byte == 0) {
             return Err(UnitFlaw::Zero(index));
         }
-        if number.iter().rev().ge(modulus.limbs().iter().rev()) {
+        let above = repeat_n(&0, modulus.len() - len_bytes);
+        if above.chain(number.iter().rev()).ge(modulus.iter().rev()) {
             return Err(UnitFlaw::NotReduced(index));
         }
     }
-    let len = numbers.len() / width;
-    let batch = engine.load_limbs(&Moduli::from(modulus), &SecretLimbs::new(numbers), len);
-    if len > 0 {
-        // One greatest common divisor for all, and others where it is not one, to name the first offender.
-        let n = modulus.root().unwrap_or(modulus.value());
-        let shares_factor = |value: &Integer| Integer::from(value.gcd_ref(n)) != 1;
-        if shares_factor(&engine.store(&engine.product_runs(&batch, len)?)[0]) {
-            let offender = engine.store(&batch).iter().position(shares_factor);
-            return Err(UnitFlaw::NotInvertible(offender.unwrap_or_default()));
-        }
+    Ok(())
+}
+
+/// One greatest common divisor for all, and others where it is not one, to name the first offender.
+fn require_coprime(engine: &Engine, modulus: &Modulus, batch: &Batch) -> Result<(), UnitFlaw> {
+    let n = modulus.root().unwrap_or(modulus.value());
+    let shares_factor = |value: &Integer| Integer::from(value.gcd_ref(n)) != 1;
+    if batch.is_empty() || !engine.store(&engine.joint_factor(batch)).iter().any(shares_factor) {
+        return Ok(());
     }
-    Ok(batch)
+    let offender = engine.store(batch).iter().position(shares_factor);
+    Err(UnitFlaw::NotInvertible(offender.unwrap_or_default()))
 }

@@ -81,6 +81,10 @@ mod tests {
             EngineKind::Ifma
         }
 
+        fn width(&self) -> usize {
+            Gmp.width()
+        }
+
         fn missing(&self) -> Option<&'static str> {
             None
         }
@@ -94,6 +98,14 @@ mod tests {
 
         fn load(&self, moduli: &Moduli, numbers: &[u64], len: usize) -> Batch {
             Gmp.load(moduli, numbers, len)
+        }
+
+        fn load_bytes(&self, modulus: &Modulus, bytes: &[u8], len_bytes: usize) -> Batch {
+            Gmp.load_bytes(modulus, bytes, len_bytes)
+        }
+
+        fn store_bytes(&self, batch: &Batch, len_bytes: usize) -> Vec<u8> {
+            Gmp.store_bytes(batch, len_bytes)
         }
 
         fn load_one_plus(&self, modulus: &Modulus, numbers: &[u64], len: usize) -> Batch {
@@ -114,6 +126,10 @@ mod tests {
 
         fn store(&self, batch: &Batch) -> SecretLimbs {
             Gmp.store(batch)
+        }
+
+        fn joint_factor(&self, batch: &Batch) -> Batch {
+            Gmp.joint_factor(batch)
         }
 
         fn fixed_base(&self, modulus: &Modulus, base: &[u64], max_bits: u32, window_bits: u32) -> FixedBase {

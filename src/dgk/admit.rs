@@ -251,7 +251,6 @@ pub(super) fn ciphertext(flaw: UnitFlaw) -> DgkError {
         UnitFlaw::Zero(_) => AdmissionRule::CiphertextNonZero,
         UnitFlaw::NotReduced(_) => AdmissionRule::CiphertextReduced,
         UnitFlaw::NotInvertible(_) => AdmissionRule::CiphertextInvertible,
-        UnitFlaw::Engine(error) => return error.into(),
     };
     DgkError::Refused { rule, detail }
 }

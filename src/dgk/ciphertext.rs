@@ -47,7 +47,7 @@ impl Ciphertexts {
 
     /// Fixed-width little-endian numbers, `len()` times [`PublicKey::ciphertext_len_bytes`]. Ciphertexts are public.
     pub fn to_bytes(&self, engine: &Engine) -> Vec<u8> {
-        foreign::store_bytes(engine, &self.batch, self.key.ciphertext_len_bytes())
+        engine.store_bytes(&self.batch, self.key.ciphertext_len_bytes())
     }
 
     /// Admits foreign bytes: the inverse of [`Ciphertexts::to_bytes`], with rules DC1 to DC3 for every ciphertext.

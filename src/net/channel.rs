@@ -85,10 +85,16 @@ impl Channel {
 
     /// Sends one message.
     pub fn send(&mut self, tag: Tag, payload: &[u8]) -> Result<(), NetError> {
-        let header = Header { session: self.session, tag, sequence: self.sent, len_bytes: payload.len() as u64 };
-        self.transport.send(header.frame(payload))?;
+        self.send_parts(tag, &[payload])
+    }
+
+    /// Sends one message, whose payload is `parts` one after the other.
+    pub fn send_parts(&mut self, tag: Tag, parts: &[&[u8]]) -> Result<(), NetError> {
+        let payload_bytes = parts.iter().map(|part| part.len() as u64).sum();
+        let header = Header { session: self.session, tag, sequence: self.sent, len_bytes: payload_bytes };
+        self.transport.send(header.frame(parts))?;
         self.sent += 1;
-        self.traffic.bytes_sent += (HEADER_BYTES + payload.len()) as u64;
+        self.traffic.bytes_sent += HEADER_BYTES as u64 + payload_bytes;
         self.sent_since_receive = true;
         Ok(())
     }

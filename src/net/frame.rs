@@ -35,11 +35,14 @@ pub struct Header {
 }
 
 impl Header {
-    /// Header and payload as bytes.
-    pub fn frame(&self, payload: &[u8]) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(HEADER_BYTES + payload.len());
+    /// The header and the parts of its payload as bytes.
+    pub fn frame(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(HEADER_BYTES + parts.iter().map(|part| part.len()).sum::<usize>());
         writer.raw(&self.session).u64(self.tag.step).u32(self.tag.phase);
-        writer.u64(self.sequence).u64(self.len_bytes).raw(payload);
+        writer.u64(self.sequence).u64(self.len_bytes);
+        for part in parts {
+            writer.raw(part);
+        }
         writer.finish()
     }
 
@@ -63,7 +66,7 @@ mod tests {
     fn a_header_comes_back_and_has_its_length() {
         let header =
             Header { session: [3; SESSION_BYTES], tag: Tag { step: u64::MAX, phase: 7 }, sequence: 9, len_bytes: 2 };
-        let frame = header.frame(b"ab");
+        let frame = header.frame(&[b"a", b"b"]);
         assert_eq!(frame.len(), HEADER_BYTES + 2);
         assert_eq!(Header::parse(&frame).unwrap(), header);
         assert!(Header::parse(&frame[..HEADER_BYTES - 1]).is_err());

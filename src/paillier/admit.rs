@@ -210,7 +210,6 @@ pub(super) fn ciphertext(flaw: UnitFlaw) -> PaillierError {
         UnitFlaw::Zero(_) => AdmissionRule::CiphertextNonZero,
         UnitFlaw::NotReduced(_) => AdmissionRule::CiphertextReduced,
         UnitFlaw::NotInvertible(_) => AdmissionRule::CiphertextInvertible,
-        UnitFlaw::Engine(error) => return error.into(),
     };
     PaillierError::Refused { rule, detail }
 }

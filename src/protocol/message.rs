@@ -73,8 +73,8 @@ pub(crate) fn recv_ciphertexts(
 ) -> Result<Ciphertexts, Error> {
     let peer = channel.peer();
     let refused = |source| ProtocolError::Refused { peer, place: place.to_string(), source };
-    let bytes = recv_numbers(channel, place, operation, key.id(), (count, key.ciphertext_len_bytes()))?;
-    Ok(Ciphertexts::from_bytes(engine, key, &bytes).map_err(refused)?)
+    let payload = recv_numbers(channel, place, operation, key.id(), (count, key.ciphertext_len_bytes()))?;
+    Ok(Ciphertexts::from_bytes(engine, key, &payload[HEAD_BYTES..]).map_err(refused)?)
 }
 
 /// Sends ciphertexts of the comparison.
@@ -100,8 +100,8 @@ pub(crate) fn recv_compared(
 ) -> Result<dgk::Ciphertexts, Error> {
     let peer = channel.peer();
     let refused = |source| ProtocolError::RefusedComparison { peer, place: place.to_string(), source };
-    let bytes = recv_numbers(channel, place, operation, key.id(), (count, key.ciphertext_len_bytes()))?;
-    Ok(dgk::Ciphertexts::from_bytes(engine, key, &bytes).map_err(refused)?)
+    let payload = recv_numbers(channel, place, operation, key.id(), (count, key.ciphertext_len_bytes()))?;
+    Ok(dgk::Ciphertexts::from_bytes(engine, key, &payload[HEAD_BYTES..]).map_err(refused)?)
 }
 
 fn send_numbers(
@@ -111,12 +111,12 @@ fn send_numbers(
     key: KeyId,
     (count, numbers): (usize, &[u8]),
 ) -> Result<(), Error> {
-    let mut writer = Writer::with_capacity(HEAD_BYTES + numbers.len());
-    writer.raw(&key.to_bytes()).u64(count as u64).raw(numbers);
-    Ok(channel.send(place.tag(operation), writer.as_slice())?)
+    let mut head = Writer::with_capacity(HEAD_BYTES);
+    head.raw(&key.to_bytes()).u64(count as u64);
+    Ok(channel.send_parts(place.tag(operation), &[head.as_slice(), numbers])?)
 }
 
-/// The bytes of exactly `count` numbers of `width` bytes under `key`.
+/// The payload with exactly `count` numbers of `width` bytes under `key`, which start at [`HEAD_BYTES`].
 fn recv_numbers(
     channel: &mut Channel,
     place: Place,
@@ -124,7 +124,7 @@ fn recv_numbers(
     key: KeyId,
     (count, width): (usize, usize),
 ) -> Result<Vec<u8>, Error> {
-    let mut payload = channel.recv(place.tag(operation), HEAD_BYTES + count * width)?;
+    let payload = channel.recv(place.tag(operation), HEAD_BYTES + count * width)?;
     let peer = channel.peer();
     let broken = |source| ProtocolError::Message { peer, place: place.to_string(), source };
     let mut reader = Reader::new(&payload);
@@ -140,7 +140,7 @@ fn recv_numbers(
     }
     reader.raw("ciphertexts", count * width).map_err(broken)?;
     reader.end().map_err(broken)?;
-    Ok(payload.split_off(HEAD_BYTES))
+    Ok(payload)
 }
 
 /// What stands before the numbers.

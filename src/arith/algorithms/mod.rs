@@ -43,21 +43,32 @@ fn fill_groups<B: Backend>(
     compute: impl Fn(&B::Kernels<'_>, usize, &mut [u64], &mut Scratch) + Sync,
 ) -> Batch {
     let (layout, len) = (out.layout(), out.len());
-    // A batch without residues has no modulus and residues of no limb.
-    let group_words = layout.group_words().max(1);
-    let fill = |scratch: &mut Scratch, (group, out): (usize, &mut [u64])| {
+    fill_chunks(out.words_mut(), layout.group_words(), |scratch, group, out| {
         let first = group * B::WIDTH;
         let kernels = B::kernels(&moduli, |lane| (first + lane).min(len - 1), layout, class);
         compute(&kernels, first, out, scratch);
-    };
-    if rayon::current_thread_index().is_some() {
-        out.words_mut().par_chunks_mut(group_words).enumerate().for_each_init(Scratch::default, fill);
-    } else {
-        // A short job was not worth entering the pool.
-        let scratch = &mut Scratch::default();
-        out.words_mut().chunks_mut(group_words).enumerate().for_each(|group| fill(scratch, group));
-    }
+    });
     Batch::new(moduli, out)
+}
+
+/// Has `fill` fill each chunk of `chunk` items, the last of which may be shorter, given its number: on all threads of the
+/// engine, or on the caller's where that is none of them, for what was too short to enter the pool.
+fn fill_chunks<T: Send>(items: &mut [T], chunk: usize, fill: impl Fn(&mut Scratch, usize, &mut [T]) + Sync) {
+    let fill = |scratch: &mut Scratch, (index, chunk): (usize, &mut [T])| fill(scratch, index, chunk);
+    // A batch without residues has no modulus and residues of no limb.
+    let chunk = chunk.max(1);
+    if rayon::current_thread_index().is_some() {
+        items.par_chunks_mut(chunk).enumerate().for_each_init(Scratch::default, fill);
+    } else {
+        let scratch = &mut Scratch::default();
+        items.chunks_mut(chunk).enumerate().for_each(|chunk| fill(scratch, chunk));
+    }
+}
+
+/// Threads that [`fill_chunks`] computes on.
+fn threads() -> usize {
+    // Asked from elsewhere, rayon would start a pool of its own to count its threads.
+    if rayon::current_thread_index().is_some() { rayon::current_num_threads() } else { 1 }
 }
 
 /// The position that stands for `index` in an operand of `len` residues: a single one stands for all.

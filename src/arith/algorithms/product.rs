@@ -1,6 +1,8 @@
 //! Products.
 
-use super::{broadcast, fill_groups, map_groups};
+use std::iter::successors;
+
+use super::{broadcast, fill_groups, map_groups, threads};
 use crate::arith::backend::residues::Residues;
 use crate::arith::backend::words::Words;
 use crate::arith::backend::{Backend, Kernels};
@@ -81,6 +83,41 @@ fn product_strided<B: Backend>(parts: &[(&Batch, usize)], len: usize, class: Tim
         for (part, share, offset) in factors.skip(1) {
             part.residues().read_group(|lane| index(lane) * share + offset, factor.as_mut_slice());
             kernels.product(out, factor.as_slice(), scratch);
+        }
+    })
+}
+
+/// A residue that has a factor in common with the root of the modulus, or with a modulus of no special form, exactly if
+/// one of the residues of `batch` has. These are at least one and have one modulus.
+pub(crate) fn joint_factor<B: Backend>(batch: &Batch, class: TimingClass) -> Batch {
+    let group = multiply_groups::<B>(&multiply_groups::<B>(batch, threads(), class), 1, class);
+    let layout = group.residues().layout();
+    map_groups::<B>(group.moduli().clone(), layout, 1, class, |kernels, _, out, scratch| {
+        let (factor, inner) = scratch.with_inner(layout.group_words());
+        out.copy_from_slice(group.residues().group(0));
+        // Every lane times the one half way, a quarter of the way and so on: all lanes in each.
+        let halvings = successors(Some(B::WIDTH / 2), |distance| Some(distance / 2));
+        for distance in halvings.take_while(|distance| *distance > 0) {
+            factor.copy_from_slice(out);
+            factor.chunks_exact_mut(B::WIDTH).for_each(|limb| limb.rotate_left(distance));
+            kernels.product_modulo_root(out, factor, inner);
+        }
+    })
+}
+
+/// At most `pieces` groups, every lane of which has a residue: the products modulo the root of neighbouring groups. In
+/// the last group the last residue may come more than once.
+fn multiply_groups<B: Backend>(batch: &Batch, pieces: usize, class: TimingClass) -> Batch {
+    let (residues, groups) = (batch.residues(), batch.len().div_ceil(B::WIDTH));
+    let each = groups.div_ceil(pieces);
+    let len = groups.div_ceil(each) * B::WIDTH;
+    let moduli = batch.moduli().gather((0..len).map(|_| 0));
+    map_groups::<B>(moduli, residues.layout(), len, class, |kernels, first, out, scratch| {
+        let own = first / B::WIDTH * each;
+        let last = groups.min(own + each) - 1;
+        residues.read_group(|lane| (last * B::WIDTH + lane).min(batch.len() - 1), out);
+        for group in own..last {
+            kernels.product_modulo_root(out, residues.group(group * B::WIDTH), scratch);
         }
     })
 }

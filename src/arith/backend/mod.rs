@@ -63,6 +63,11 @@ pub(crate) trait Kernels: Sync {
     fn product_ahead(&self, x: &mut [u64], y: &[u64], _table: &[u64], _digits: &[usize], scratch: &mut Scratch) {
         self.product(x, y, scratch);
     }
+    /// x *= y modulo the root, for residues modulo squares: the other half x1 of x may be anything in its bounds. Modulo
+    /// other numbers a product.
+    fn product_modulo_root(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch) {
+        self.product(x, y, scratch);
+    }
     /// Prepares a row for [`Kernels::comb_step`]; `inverse` is that of the row modulo the root.
     fn comb_row(&self, _row: &mut [u64], _inverse: &[u64], _scratch: &mut Scratch) {}
     /// x *= row, a prepared one, but for what is gathered in `sum`, half as wide and at first zero; meanwhile the rows

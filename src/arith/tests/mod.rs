@@ -7,6 +7,7 @@ mod operations;
 mod oracle;
 mod plain;
 mod shapes;
+mod units;
 
 use std::sync::LazyLock;
 

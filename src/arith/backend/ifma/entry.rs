@@ -4,7 +4,7 @@ use super::features::simd_entry;
 use super::lanes::Mask;
 use super::reduce::Reducer;
 use super::residue::Ahead;
-use super::{comb, lookup, residue};
+use super::{comb, convert, lookup, residue};
 use crate::arith::backend::words::Row;
 
 simd_entry! {
@@ -49,6 +49,14 @@ simd_entry! {
 
     pub(super) fn leave(x: &[Row], number: &mut [Row], reducer: Reducer<'_>, work: &mut [Row]) {
         residue::leave(x, number, reducer, work);
+    }
+
+    pub(super) fn enter(numbers: &[u64], rows: &mut [Row], work: &mut [Row]) {
+        convert::enter(numbers, rows, work);
+    }
+
+    pub(super) fn leave_words(rows: &[Row], numbers: &mut [u64], work: &mut [Row]) {
+        convert::leave(rows, numbers, work);
     }
 
     pub(super) fn scan(out: &mut [Row], table: &[u64], digits: &Row) {

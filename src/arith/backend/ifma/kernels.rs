@@ -58,8 +58,22 @@ impl IfmaKernels {
         let pieces = bits.div_ceil(limbs * LIMB_BITS as usize).clamp(1, PIECES);
         let (pieces, inner) = scratch.with_inner(WIDTH * pieces * limbs);
         let pieces = rows_mut(pieces);
-        convert::enter(numbers, pieces);
+        self.enter(numbers, pieces, inner);
         (pieces, inner)
+    }
+
+    /// See [`convert::enter`].
+    pub(super) fn enter(&self, numbers: &[u64], rows: &mut [Row], scratch: &mut Scratch) {
+        let work = rows_mut(scratch.words(WIDTH * convert::words_of(rows.len())));
+        // SAFETY: `new` has found the processor's features.
+        unsafe { entry::enter(numbers, rows, work) }
+    }
+
+    /// See [`convert::leave`].
+    pub(super) fn leave(&self, rows: &[Row], numbers: &mut [u64], scratch: &mut Scratch) {
+        let work = rows_mut(scratch.words(WIDTH * convert::words_of(rows.len())));
+        // SAFETY: `new` has found the processor's features.
+        unsafe { entry::leave_words(rows, numbers, work) }
     }
 
     fn work<'a>(&self, scratch: &'a mut Scratch) -> &'a mut [Row] {
@@ -83,6 +97,12 @@ impl Kernels for IfmaKernels {
     fn product(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch) {
         // SAFETY: `new` has found the processor's features.
         unsafe { entry::product(rows_mut(x), rows(y), NOTHING_AHEAD, self.constants.reducer(), self.work(scratch)) }
+    }
+
+    fn product_modulo_root(&self, x: &mut [u64], y: &[u64], scratch: &mut Scratch) {
+        // Half of a dual residue is a plain one modulo the root.
+        let half = WIDTH * self.form().limbs;
+        self.product(&mut x[..half], &y[..half], scratch);
     }
 
     fn product_ahead(&self, x: &mut [u64], y: &[u64], table: &[u64], digits: &[usize], scratch: &mut Scratch) {
@@ -212,7 +232,7 @@ impl Kernels for IfmaKernels {
         let piece_words = WIDTH * self.form().limbs;
         let (pieces, inner) = scratch.with_inner(2 * piece_words);
         for (numbers, piece) in numbers.into_iter().zip(pieces.chunks_exact_mut(piece_words)) {
-            convert::enter(numbers, rows_mut(piece));
+            self.enter(numbers, rows_mut(piece), inner);
         }
         let (pieces, factors) = (rows(pieces), rows(factors));
         // SAFETY: `new` has found the processor's features.
@@ -224,7 +244,7 @@ impl Kernels for IfmaKernels {
         let number = rows_mut(number);
         // SAFETY: `new` has found the processor's features.
         unsafe { entry::leave(rows(group), number, self.constants.reducer(), self.work(inner)) }
-        convert::leave(number, numbers);
+        self.leave(number, numbers, inner);
     }
 
     fn store_halves(&self, group: &[u64], low: &mut [u64], high: &mut [u64], scratch: &mut Scratch) {
@@ -234,7 +254,7 @@ impl Kernels for IfmaKernels {
         // SAFETY: `new` has found the processor's features.
         unsafe { entry::leave_halves(rows(group), halves, self.constants.reducer(), self.work(inner)) }
         let (low_rows, high_rows) = halves.split_at(self.form().limbs);
-        convert::leave(low_rows, low);
-        convert::leave(high_rows, high);
+        self.leave(low_rows, low, inner);
+        self.leave(high_rows, high, inner);
     }
 }

@@ -83,6 +83,16 @@ simd! {
             self.add(self)
         }
 
+        /// Zero from 64 bits on.
+        pub fn shift_left(self, bits: u64) -> Lanes {
+            Lanes(_mm512_sllv_epi64(self.0, _mm512_set1_epi64(bits as i64)))
+        }
+
+        /// Of an unsigned number; zero from 64 bits on.
+        pub fn shift_right(self, bits: u64) -> Lanes {
+            Lanes(_mm512_srlv_epi64(self.0, _mm512_set1_epi64(bits as i64)))
+        }
+
         /// The low 52 bits.
         pub fn limb(self) -> Lanes {
             Lanes(_mm512_and_si512(self.0, _mm512_set1_epi64(LIMB_MASK as i64)))

@@ -104,7 +104,8 @@ simd! {
         }
     }
 
-    fn read_rows(out: &mut [Row], rows: [&[u64]; WIDTH]) {
+    /// Lane l of `out` = the l-th of rows of as many words as `out` has limbs.
+    pub(super) fn read_rows(out: &mut [Row], rows: [&[u64]; WIDTH]) {
         let limbs = out.len();
         let (eights, rest) = out.as_chunks_mut::<WIDTH>();
         for (index, out) in eights.iter_mut().enumerate() {

@@ -5,6 +5,7 @@ use rug::integer::Order;
 
 use super::comb::COMB_ROWS;
 use super::constants::{Form, LaneConstants};
+use super::convert::limb;
 use super::kernels::IfmaKernels;
 use super::lanes::{LIMB_BITS, LIMB_MASK, WIDTH};
 use super::{Ifma, features};
@@ -268,6 +269,38 @@ fn loading_reduces_numbers_of_any_width_up_to_the_square_of_the_modulus() {
             for (lane, value) in lanes.into_iter().enumerate() {
                 let expected = Integer::from(value * &power_of_two(bench.limbs as u32 * LIMB_BITS)) % &bench.square;
                 assert_eq!(bench.value(&group, lane), expected, "{} bits", root.significant_bits());
+            }
+        }
+    }
+}
+
+/// Numbers in words as rows of limbs and back, where there is room for all, and where there is more or less.
+#[test]
+fn numbers_come_back_whatever_their_width() {
+    if !runs_here() {
+        return;
+    }
+    let (kernels, scratch) = (Bench::new(&Integer::from(3)).kernels, &mut Scratch::default());
+    for width in [1, 2, 7, 8, 9, 13, 32, 33, 64, 65] {
+        let pattern = |index: usize| (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut numbers: Vec<u64> = (0..WIDTH * width).map(pattern).collect();
+        numbers[..width].fill(u64::MAX);
+        numbers[width..2 * width].fill(0);
+        let enough = (64 * width).div_ceil(LIMB_BITS as usize);
+        for count in [enough, enough + 7, enough.div_ceil(2)] {
+            let mut rows = vec![Row([1; WIDTH]); count];
+            kernels.enter(&numbers, &mut rows, scratch);
+            for (index, row) in rows.iter().enumerate() {
+                assert_eq!(row.0, std::array::from_fn(|lane| limb(&numbers[lane * width..][..width], index)));
+            }
+            for room in [width, width + 9, width.div_ceil(2)] {
+                let mut back = vec![1; WIDTH * room];
+                kernels.leave(&rows, &mut back, scratch);
+                for (own, back) in numbers.chunks_exact(width).zip(back.chunks_exact(room)) {
+                    let kept = Integer::from_digits(own, Order::Lsf).keep_bits(count as u32 * LIMB_BITS);
+                    let expected = kept.keep_bits(64 * room as u32);
+                    assert_eq!(Integer::from_digits(back, Order::Lsf), expected, "{width} words, {count} limbs");
+                }
             }
         }
     }
