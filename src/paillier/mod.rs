@@ -18,6 +18,7 @@ mod operations;
 mod packing;
 mod pool;
 mod public_key;
+mod reserve;
 mod secret_key;
 #[cfg(test)]
 mod test_support;
@@ -33,6 +34,7 @@ pub use key_id::KeyId;
 pub use packing::{SlotLayout, pack_linear};
 pub use pool::Pool;
 pub use public_key::PublicKey;
+pub use reserve::{OwnReserve, PeerReserve};
 pub use secret_key::SecretKey;
 
 use rug::Integer;

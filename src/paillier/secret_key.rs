@@ -141,19 +141,28 @@ impl SecretKey {
     ) -> Result<Ciphertexts, PaillierError> {
         let public = self.public_key();
         public.require_plaintexts(values)?;
-        let count = values.len();
-        let randomizers = match &self.0.short_opening {
-            None => self.randomizers(engine, &random_exponents(count, public.randomizer_bits(), rng))?,
+        public.blind(engine, values, &self.own_randomizers(engine, values.len(), rng)?)
+    }
+
+    /// `count` fresh randomisers of this key's ciphertexts, each to be used once. Timing class: `fixed_sequence` in the
+    /// randomisers, `constant` in the key.
+    pub(super) fn own_randomizers(
+        &self,
+        engine: &Engine,
+        count: usize,
+        rng: &mut SecureRng,
+    ) -> Result<Batch, PaillierError> {
+        match &self.0.short_opening {
+            None => self.randomizers(engine, &random_exponents(count, self.public_key().randomizer_bits(), rng)),
             Some(Opening { orders: (v, w), .. }) => {
                 let (at_p, at_q) = &self.0.h_powers;
                 let halves = [
                     at_p.power(engine, &Exponents::single_use_below(engine, v, count, rng))?,
                     at_q.power(engine, &Exponents::single_use_below(engine, w, count, rng))?,
                 ];
-                self.0.crt.join(engine, &Batch::concat(&halves))?
+                Ok(self.0.crt.join(engine, &Batch::concat(&halves))?)
             }
-        };
-        public.blind(engine, values, &randomizers)
+        }
     }
 
     /// h^s for the given s as [`PublicKey::randomizers`] makes them, through p^2 and q^2.

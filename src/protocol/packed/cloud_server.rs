@@ -173,7 +173,7 @@ impl CloudServer {
     /// One training step on batch number `batch`.
     pub fn step(&mut self, step: u64, batch: usize) -> Result<PhaseTimes, Error> {
         let mut clock = PhaseClock::start();
-        self.side.work.begin();
+        self.side.begin_step()?;
         let fixed = self.fresh.load(&self.side.engine, batch)?;
         let mut model = self.model.take().ok_or_else(|| missing("model"))?;
 

@@ -136,7 +136,7 @@ impl KeyServer {
     }
 
     fn step(&mut self, step: u64, batch: usize) -> Result<(), Error> {
-        self.side.work.begin();
+        self.side.begin_step()?;
         let fixed = self.fresh.load(&self.side.engine, batch)?;
         let mut model = self.model.take().ok_or_else(|| missing("model"))?;
         let mut forward = self.forward(step, &model, fixed.features, fixed.along_rows, Pass::Training)?;

@@ -9,7 +9,7 @@ use crate::dgk;
 use crate::error::Error;
 use crate::mask::{MaskKey, Purpose};
 use crate::net::Channel;
-use crate::paillier::{Ciphertexts, PublicKey, SecretKey};
+use crate::paillier::{Ciphertexts, OwnReserve, PeerReserve, PublicKey, SecretKey};
 use crate::protocol::ProtocolError;
 use crate::protocol::handshake::Role;
 use crate::protocol::message::{
@@ -69,6 +69,10 @@ pub(super) struct Side {
     pub own: SecretKey,
     /// The other server's key.
     pub peer: PublicKey,
+    own_reserve: OwnReserve,
+    peer_reserve: PeerReserve,
+    /// Whether this step's randomisers are still to be made.
+    reserves_are_due: bool,
     pub comparer: Comparer,
     pub widths: Widths,
     pub masks: MaskKey,
@@ -92,16 +96,20 @@ impl Side {
     ) -> Result<Side, Error> {
         comparer.prepare(engine, widths.sigma())?;
         own.prepare_encryption(engine)?;
+        let step_bits = peer.rerandomizer_bits(LONGEST_EXPONENT_BITS, MOST_TERMS, widths.sigma());
         let randomizer_bits = match role {
             // The longest hide users' ciphertexts.
             Role::Cloud => peer.chain_randomizer_bits(widths.sigma()),
-            Role::Key => peer.rerandomizer_bits(LONGEST_EXPONENT_BITS, MOST_TERMS, widths.sigma()),
+            Role::Key => step_bits,
         };
         peer.prepare_randomizers(engine, randomizer_bits)?;
         Ok(Side {
             role,
             engine: engine.clone(),
             channel,
+            own_reserve: OwnReserve::new(own.clone()),
+            peer_reserve: PeerReserve::new(peer.clone(), step_bits),
+            reserves_are_due: false,
             own,
             peer,
             comparer,
@@ -113,6 +121,24 @@ impl Side {
             #[cfg(test)]
             witness: super::test_run::Witness::default(),
         })
+    }
+
+    /// A step begins. Its randomisers are made in one go, as many as the step before has used, once both servers are in it:
+    /// their time is that of a step.
+    pub fn begin_step(&mut self) -> Result<(), Error> {
+        self.work.begin();
+        self.reserves_are_due = true;
+        // P1 leads: P2 is ahead of it until something arrives.
+        if self.role == Role::Cloud { self.fill_reserves() } else { Ok(()) }
+    }
+
+    fn fill_reserves(&mut self) -> Result<(), Error> {
+        if std::mem::take(&mut self.reserves_are_due) {
+            let Side { engine, rng, own_reserve, peer_reserve, work, .. } = self;
+            work.timed(Work::Encryption, || own_reserve.refill(engine, rng))?;
+            work.timed(Work::Rerandomization, || peer_reserve.refill(engine, rng))?;
+        }
+        Ok(())
     }
 
     /// Masks for values of at most `value_bits` bits, by position (rule 2).
@@ -148,7 +174,7 @@ impl Side {
     pub fn send_own(&mut self, place: Place, operation: Operation, plaintexts: &[Integer]) -> Result<(), Error> {
         let public = self.own.public_key();
         let reduced: SecretIntegers = plaintexts.iter().map(|value| centred(value, public.n())).collect();
-        let encrypt = || self.own.encrypt_many(&self.engine, &reduced, &mut self.rng);
+        let encrypt = || self.own_reserve.encrypt_many(&self.engine, &reduced, &mut self.rng);
         let fresh = self.work.timed(Work::Encryption, encrypt)?;
         self.send(place, operation, &fresh)
     }
@@ -181,7 +207,7 @@ impl Side {
         if self.witness.rerandomized(place, operation, ciphertexts, bits) {
             return self.send(place, operation, ciphertexts);
         }
-        let rerandomize = || self.peer.rerandomize_many(&self.engine, ciphertexts, bits, &mut self.rng);
+        let rerandomize = || self.peer_reserve.rerandomize_many(&self.engine, ciphertexts, bits, &mut self.rng);
         let fresh = self.work.timed(Work::Rerandomization, rerandomize)?;
         self.send(place, operation, &fresh)
     }
@@ -323,11 +349,13 @@ impl Side {
         count: usize,
     ) -> Result<Ciphertexts, Error> {
         let (channel, engine) = (&mut self.channel, &self.engine);
-        self.work.timed_arrival(|| {
+        let ciphertexts = self.work.timed_arrival(|| {
             let before = channel.waited();
             let ciphertexts = recv_ciphertexts(channel, engine, place, operation, key, count);
             (ciphertexts, channel.waited() - before)
-        })
+        })?;
+        self.fill_reserves()?;
+        Ok(ciphertexts)
     }
 
     /// Refuses a position that comes again with other values (rule 3).
