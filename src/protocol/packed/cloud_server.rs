@@ -22,7 +22,7 @@ use super::comparison::Blinds;
 use super::factor::{EncryptedFactor, Lifetime};
 use super::gradient::{Gradient, Gradients};
 use super::input::{self, InputLayout};
-use super::product::{self, answer, recv_factor, recv_offer, send_factor};
+use super::product::{self, answer, offered, recv_factor, recv_offers, send_factor};
 use super::share::Share;
 use super::side::{Comparer, Keys, MaskOrder, Side};
 use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
@@ -246,7 +246,7 @@ impl CloudServer {
             let ahead = is_hidden.then(|| send_ahead(side, plan, step, layer, &z, pass)).transpose()?;
             clock.lap("gate");
 
-            let offer = recv_offer(side, at(Phase::Forward), &widths, &along_rows.layout)?;
+            let [offer] = recv_offers(side, [offered(at(Phase::Forward), &widths, &along_rows.layout)])?;
             let factors = (&model.weights[layer], forward.output());
             answer(side, at(Phase::Forward), &widths, factors, &along_rows, &offer, &masks)?;
             clock.lap("forward");
@@ -292,16 +292,18 @@ impl CloudServer {
             let (below, theirs) = (&forward.activations[layer], forward.along_features.get(layer));
             let gradient = Gradient::begin(side, plan, (step, layer), below, &delta, theirs)?;
             let mut carrying = None;
+            let (theirs, offer);
             if layer > 0 {
-                carrying = Some(recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?);
+                let their_delta = recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?;
+                theirs = gradient.theirs(side)?;
+                let carried = offered(at(Phase::Backward), &backward, &their_delta.layout);
+                let [carried_offer, gradient_offer] = recv_offers(side, [carried, gradient.offered(&theirs)])?;
+                offer = gradient_offer;
+                carrying = Some((their_delta, carried_offer));
+            } else {
+                theirs = gradient.theirs(side)?;
+                [offer] = recv_offers(side, [gradient.offered(&theirs)])?;
             }
-            let theirs = gradient.theirs(side)?;
-            let recv_carrying = |their_delta: EncryptedFactor| -> Result<_, Error> {
-                let offer = recv_offer(side, at(Phase::Backward), &backward, &their_delta.layout)?;
-                Ok((their_delta, offer))
-            };
-            let carrying = carrying.map(recv_carrying).transpose()?;
-            let offer = gradient.recv_offer(side, &theirs)?;
 
             // P2 waits for this before it goes on to the layer below.
             let mut carried = None;

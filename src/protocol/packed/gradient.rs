@@ -12,7 +12,7 @@ use crate::secret::SecretIntegers;
 
 use super::factor::{EncryptedFactor, Lifetime, ProductLayout};
 use super::loss;
-use super::product::{self, answer, offer, open, recv_factor, recv_offer, send_factor};
+use super::product::{self, answer, offer, offered, open, recv_factor, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::widths::ProductWidths;
@@ -82,9 +82,9 @@ impl<'a> Gradient<'a> {
         Ok(Offered { layout: theirs.layout, masks })
     }
 
-    /// P1 takes the offer.
-    pub fn recv_offer(&self, side: &mut Side, theirs: &EncryptedFactor) -> Result<SecretIntegers, Error> {
-        recv_offer(side, self.places[0], &self.widths, &theirs.layout)
+    /// What P2 offers, for P1 to take.
+    pub fn offered(&self, theirs: &EncryptedFactor) -> (Place, usize) {
+        offered(self.places[0], &self.widths, &theirs.layout)
     }
 
     /// P1's half.

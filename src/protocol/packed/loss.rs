@@ -11,7 +11,7 @@ use crate::mask::Purpose;
 use crate::protocol::place::Place;
 
 use super::factor::Lifetime;
-use super::product::{answer, offer, open, recv_factor, recv_offer, send_factor};
+use super::product::{answer, offer, offered, open, recv_factor, recv_offers, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 
@@ -32,7 +32,7 @@ pub(super) fn answer_alone(side: &mut Side, place: Place, delta: &Share) -> Resu
     let (widths, right) = (side.widths.squares(delta.columns()), delta.transposed());
     send_factor(side, place, &widths, &right, Lifetime::Once)?;
     let theirs = recv_factor(side, place, &widths, right.columns(), Lifetime::Once)?;
-    let offer = recv_offer(side, place, &widths, &theirs.layout)?;
+    let [offer] = recv_offers(side, [offered(place, &widths, &theirs.layout)])?;
     let masks = masks(side, place, delta);
     answer(side, place, &widths, (delta, &right), &theirs, &offer, &masks)?;
     Ok(masks)

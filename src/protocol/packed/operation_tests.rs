@@ -15,7 +15,7 @@ use crate::rng::SeededRng;
 use super::comparison::Blinds;
 use super::factor::Lifetime;
 use super::gradient::{Gradient, Gradients};
-use super::product::{self, answer, finish, offer, recv_factor, recv_offer, send_factor};
+use super::product::{self, answer, finish, offer, offered, recv_factor, recv_offers, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::test_run::cloud_key;
@@ -90,7 +90,7 @@ fn products_are_those_of_matrices() {
             |side| {
                 send_factor(side, at, &widths, &x1, lifetime)?;
                 let theirs = recv_factor(side, at, &widths, columns, lifetime)?;
-                let offer = recv_offer(side, at, &widths, &theirs.layout)?;
+                let [offer] = recv_offers(side, [offered(at, &widths, &theirs.layout)])?;
                 let masks = product::masks(side, at, &widths, columns, MaskOrder::Transposed);
                 answer(side, at, &widths, (&a1, &x1), &theirs, &offer, &masks)?;
                 Ok(masks)
@@ -202,7 +202,7 @@ fn gradients_are_products_and_a_loss_is_the_sum_of_squares() {
                 let theirs = kept.then(|| exchange(side, &a1)).transpose()?;
                 let gradient = Gradient::begin(side, plan, (0, layer), &a1, &delta1, theirs.as_ref())?;
                 let theirs = gradient.theirs(side)?;
-                let offer = gradient.recv_offer(side, &theirs)?;
+                let [offer] = recv_offers(side, [gradient.offered(&theirs)])?;
                 gradient.answer(side, &theirs, &offer)
             },
             |side| {

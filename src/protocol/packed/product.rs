@@ -72,14 +72,17 @@ pub(super) fn offer(
     Ok(masks)
 }
 
-/// P1 takes the offer for a product of which it has P2's factor in `layout`.
-pub(super) fn recv_offer(
+/// An offer that P2 makes: its place, and its plaintexts in the layout of P2's factor.
+pub(super) fn offered(place: Place, widths: &ProductWidths, layout: &ProductLayout) -> (Place, usize) {
+    (place, layout.plaintexts(widths.outputs))
+}
+
+/// P1 takes offers that travel together.
+pub(super) fn recv_offers<const N: usize>(
     side: &mut Side,
-    place: Place,
-    widths: &ProductWidths,
-    layout: &ProductLayout,
-) -> Result<SecretIntegers, Error> {
-    side.recv_opened(place, Operation::Offer, layout.plaintexts(widths.outputs))
+    offers: [(Place, usize); N],
+) -> Result<[SecretIntegers; N], Error> {
+    side.recv_all_opened(Operation::Offer, offers)
 }
 
 /// P1's share of Y, the mask m, which it knows before anything arrives. `order` is that of the elements of m.

@@ -247,13 +247,32 @@ impl Side {
 
     /// Waits for `count` ciphertexts under its own key and opens them.
     pub fn recv_opened(&mut self, place: Place, operation: Operation, count: usize) -> Result<SecretIntegers, Error> {
+        let [opened] = self.recv_all_opened(operation, [(place, count)])?;
+        Ok(opened)
+    }
+
+    /// The same for messages that travel together: all are opened at once, since a few alone do not fill lanes and threads.
+    pub fn recv_all_opened<const N: usize>(
+        &mut self,
+        operation: Operation,
+        messages: [(Place, usize); N],
+    ) -> Result<[SecretIntegers; N], Error> {
         let key = self.own.public_key().clone();
-        let ciphertexts = self.recv(place, operation, &key, count)?;
+        let mut parts = Vec::with_capacity(N);
+        for (place, count) in messages {
+            parts.push(self.recv(place, operation, &key, count)?);
+        }
+        let ciphertexts = Ciphertexts::concat(&parts)?;
         let decrypt = || self.own.decrypt_many(&self.engine, &ciphertexts);
-        let opened: SecretIntegers = self.work.timed(Work::Decryption, decrypt)?.into_iter().collect();
-        self.require_new_or_same(place, operation, &opened)?;
+        let mut opened = self.work.timed(Work::Decryption, decrypt)?.into_iter();
+        let opened = messages.map(|(_, count)| opened.by_ref().take(count).collect::<SecretIntegers>());
+        for ((place, _), opened) in messages.iter().zip(&opened) {
+            self.require_new_or_same(*place, operation, opened)?;
+        }
         #[cfg(test)]
-        self.witness.received.push((place, operation, ciphertexts));
+        for ((place, _), ciphertexts) in messages.into_iter().zip(parts) {
+            self.witness.received.push((place, operation, ciphertexts));
+        }
         Ok(opened)
     }
 
