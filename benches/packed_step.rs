@@ -1,8 +1,8 @@
 //! Where the time of a packed training step goes, by criterion: breast_cancer 30-16-2, 32 rows, 2048-bit keys.
 //!
 //! Both servers run real steps, P2 on a thread of its own; the clock is P1's, phase by phase, as `phase_ms` in summary.json:
-//! waiting for P2 is part of a phase. Products with their refresh are `forward`, `backward` and `gradient` (with the update
-//! and the fresh shares of the model), the others are `compare`, `gate` and `loss`; `refresh` shares a batch and makes its
+//! waiting for P2 is part of a phase. Products with their refresh are `forward`, `backward` and `gradient` (with the loss, the
+//! update and the fresh shares of the model), the others are `compare` and `gate`; `refresh` shares a batch and makes its
 //! static ciphertexts, which happens once a batch. All phases are read off the same steps.
 
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -18,6 +18,7 @@ use crate::protocol::place::{FEATURES, LOSS, MODEL, TARGETS, place};
 use crate::protocol::rounding::MaskRounding;
 use crate::secret::SecretBits;
 
+use super::carry::{Carry, Known};
 use super::comparison::Blinds;
 use super::factor::{EncryptedFactor, Lifetime};
 use super::gradient::{Gradient, Gradients};
@@ -25,11 +26,11 @@ use super::input::{self, InputLayout};
 use super::product::{self, answer, offered, recv_factor, recv_offers, send_factor};
 use super::share::Share;
 use super::side::{Comparer, Keys, MaskOrder, Side};
-use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
+use super::state::{Pass, SharedModel, StaticBatch, missing};
 use super::static_store::StaticStore;
 use super::widths::Widths;
 use super::work::{WorkClock, WorkTimes};
-use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
+use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss_layout, model_layout};
 
 /// The cloud server.
 pub struct CloudServer {
@@ -257,14 +258,14 @@ impl CloudServer {
             comparison::answer(side, at(Phase::Compare), &z, &blinds)?;
             clock.lap("compare");
             let bits = blinds.bits();
-            let backward_gate = carried.as_ref().map(|_| place(step, Phase::BackwardGate, layer as u16 + 1));
+            let backward_gate = carried.as_ref().map(|_| Carry::gate_place(step, layer + 1));
             let mixed = gate::recv_mixed(side, at(Phase::Gate), &bits, backward_gate)?;
             gate::reply(side, at(Phase::Gate), &z, &bits, &mixed.first, &activations)?;
             clock.lap("gate");
             forward.activations.push(activations);
             forward.bits.push(bits);
-            let carried = carried.zip(mixed.second).map(|((masks, share), mixed)| Carried { masks, share, mixed });
-            forward.carried.extend(carried);
+            let carried = carried.zip(mixed.second);
+            forward.carried.extend(carried.map(|(known, mixed)| Carried { known, mixed }));
         }
         Ok(forward)
     }
@@ -279,53 +280,34 @@ impl CloudServer {
         clock: &mut PhaseClock,
     ) -> Result<(Vec<Share>, Vec<Share>), Error> {
         let (side, plan) = (&mut self.side, &self.config.plan);
-        let rows = output_delta.columns();
-        let gradient_divisor = plan.gradient_divisor(rows)?;
+        let gradient_divisor = plan.gradient_divisor(output_delta.columns())?;
         let (mut deltas, mut quotients) = (Vec::new(), Vec::new());
         let mut delta = output_delta;
         for layer in (0..plan.layers.weight_layers()).rev() {
-            let at = |phase| place(step, phase, layer as u16);
-            let backward = side.widths.backward(layer);
-            if layer > 0 {
-                send_factor(side, at(Phase::Backward), &backward, &delta, Lifetime::Once)?;
-            }
+            let carry = match layer {
+                0 => None,
+                _ => Some(Carry::begin(side, plan, (step, layer), &model.weights[layer], &delta)?),
+            };
             let (below, theirs) = (&forward.activations[layer], forward.along_features.get(layer));
             let gradient = Gradient::begin(side, plan, (step, layer), below, &delta, theirs)?;
-            let mut carrying = None;
-            let (theirs, offer);
-            if layer > 0 {
-                let their_delta = recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?;
-                theirs = gradient.theirs(side)?;
-                let carried = offered(at(Phase::Backward), &backward, &their_delta.layout);
-                let [carried_offer, gradient_offer] = recv_offers(side, [carried, gradient.offered(&theirs)])?;
-                offer = gradient_offer;
-                carrying = Some((their_delta, carried_offer));
-            } else {
-                theirs = gradient.theirs(side)?;
-                [offer] = recv_offers(side, [gradient.offered(&theirs)])?;
-            }
-
-            // P2 waits for this before it goes on to the layer below.
-            let mut carried = None;
-            if let Some((their_delta, offer)) = carrying {
-                let (weights, known) = (model.weights[layer].transposed(), &forward.carried[layer - 1]);
-                let factors = (&weights, &delta);
-                answer(side, at(Phase::Backward), &backward, factors, &their_delta, &offer, &known.masks)?;
-                carried = Some(known);
-                clock.lap("backward");
-            }
-            let Gradients { weights, squares } = gradient.answer(side, &theirs, &offer)?;
-            quotients.push(weights.divided(gradient_divisor));
-            squares.iter().for_each(|squares| add_loss(&mut self.loss, loss::trace(squares)));
-            clock.lap("gradient");
-            let Some(Carried { share, mixed, .. }) = carried else {
+            let mut take = |gradients: Gradients| quotients.push(gradients.quotient(gradient_divisor, &mut self.loss));
+            let Some(carry) = carry else {
+                let theirs = gradient.theirs(side)?;
+                let [offer] = recv_offers(side, [gradient.offered(&theirs)])?;
+                take(gradient.answer(side, &theirs, &offer)?);
+                clock.lap("gradient");
                 deltas.push(delta);
                 break;
             };
-            let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
-            let gated = gate::masks(side, at, share, plan.bounds.delta);
-            let mixed = gate::recv_second(side, at, bits, mixed)?;
-            gate::reply(side, at, share, bits, &mixed, &gated)?;
+            let (their_delta, theirs) = (carry.theirs(side)?, gradient.theirs(side)?);
+            let [carried, offer] = recv_offers(side, [carry.offered(&their_delta), gradient.offered(&theirs)])?;
+            // P2 waits for this before it goes on to the layer below.
+            let Carried { known, mixed } = &forward.carried[layer - 1];
+            carry.answer(side, &their_delta, &carried, known)?;
+            clock.lap("backward");
+            take(gradient.answer(side, &theirs, &offer)?);
+            clock.lap("gradient");
+            let gated = carry.reply(side, &forward.bits[layer - 1], known, mixed)?;
             clock.lap("gate");
             deltas.push(std::mem::replace(&mut delta, gated));
         }
@@ -340,16 +322,13 @@ struct Ahead {
     blinds: Blinds,
     /// Its share of the activations.
     activations: Share,
-    /// Its masks of the product that carries errors back to the layer, and what they make its share; in training.
-    carried: Option<(Share, Share)>,
+    /// In training.
+    carried: Option<Known>,
 }
 
 /// What P1 has of the errors carried back to a hidden layer before they are.
 struct Carried {
-    /// Masks of the product.
-    masks: Share,
-    /// Its share of the errors, before their gate.
-    share: Share,
+    known: Known,
     /// What the gate of the activations has shown of theirs.
     mixed: Share,
 }
@@ -367,13 +346,8 @@ fn send_ahead(
     let at = |phase| place(step, phase, layer as u16);
     let above = |phase| place(step, phase, layer as u16 + 1);
     let blinds = Blinds::draw(side, at(Phase::Compare), z);
-    let carried = (pass == Pass::Training).then(|| {
-        let widths = side.widths.backward(layer + 1);
-        let masks = product::masks(side, above(Phase::Backward), &widths, z.columns(), MaskOrder::Transposed);
-        let share = masks.divided(plan.product_divisor());
-        (masks, share)
-    });
-    let second = carried.as_ref().map(|(_, share)| share);
+    let carried = (pass == Pass::Training).then(|| Known::draw(side, plan, (step, layer + 1), z.columns()));
+    let second = carried.as_ref().map(|known| &known.share);
     gate::send(side, at(Phase::Gate), z, second, &blinds.bits())?;
     let activations = gate::masks(side, at(Phase::Gate), z, plan.bounds.activations);
     let forward = side.widths.forward(layer + 1);

@@ -10,9 +10,9 @@ use crate::mlp::TrainingPlan;
 use crate::protocol::place::{Place, place};
 use crate::secret::SecretIntegers;
 
-use super::factor::{EncryptedFactor, Lifetime, ProductLayout};
+use super::factor::{EncryptedFactor, Lifetime};
 use super::loss;
-use super::product::{self, answer, offer, offered, open, recv_factor, send_factor};
+use super::product::{self, Offered, answer, offer, offered, open, recv_factor, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
 use super::widths::ProductWidths;
@@ -40,10 +40,14 @@ pub(super) struct Gradients {
     pub squares: Option<Share>,
 }
 
-/// What P2 keeps between its halves.
-pub(super) struct Offered {
-    layout: ProductLayout,
-    masks: Share,
+impl Gradients {
+    /// The share of the divided gradient; the loss is added to the sum of the epoch.
+    pub fn quotient(self, divisor: i128, losses: &mut Option<Share>) -> Share {
+        if let Some(squares) = &self.squares {
+            loss::add(losses, squares);
+        }
+        self.weights.divided(divisor)
+    }
 }
 
 impl<'a> Gradient<'a> {
@@ -78,8 +82,7 @@ impl<'a> Gradient<'a> {
 
     /// P2's first half.
     pub fn offer(&self, side: &mut Side, theirs: &EncryptedFactor) -> Result<Offered, Error> {
-        let masks = offer(side, self.places[0], &self.widths, self.left, theirs)?;
-        Ok(Offered { layout: theirs.layout, masks })
+        offer(side, self.places[0], &self.widths, self.left, theirs)
     }
 
     /// What P2 offers, for P1 to take.
@@ -111,7 +114,7 @@ impl<'a> Gradient<'a> {
     pub fn finish(&self, side: &mut Side, offered: &Offered) -> Result<Gradients, Error> {
         let [at, loss_at] = self.places;
         let factors = (self.left, &self.right);
-        let products = open(side, at, &self.widths, factors, &offered.layout, &offered.masks)?;
+        let products = open(side, at, &self.widths, factors, offered)?;
         let (weights, squares) = products.split_columns(self.inputs());
         side.require_masked(at, &weights, self.plan.bounds.gradients)?;
         let squares = match self.rides() {

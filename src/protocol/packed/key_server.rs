@@ -18,17 +18,18 @@ use crate::protocol::schedule::Activity;
 use crate::rng::SecureRng;
 use crate::secret::SecretBits;
 
+use super::carry::Carry;
 use super::factor::{EncryptedFactor, Lifetime};
 use super::gradient::{Gradient, Gradients};
 use super::input::{self, InputLayout};
 use super::product::{finish, offer, recv_factor, send_factor};
 use super::share::Share;
 use super::side::{Comparer, Keys, Side};
-use super::state::{Pass, SharedModel, StaticBatch, add_loss, missing};
+use super::state::{Pass, SharedModel, StaticBatch, missing};
 use super::static_store::StaticStore;
 use super::widths::Widths;
 use super::work::{WorkClock, WorkTimes};
-use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss, loss_layout, model_layout};
+use super::{ALONG_FEATURES, ALONG_ROWS, comparison, gate, key_switch, loss_layout, model_layout};
 
 /// The key server.
 pub struct KeyServer {
@@ -199,13 +200,12 @@ impl KeyServer {
                 }
             }
             let (weights, below) = (&model.weights[layer], forward.output());
-            let masks = offer(side, at(Phase::Forward), &widths, weights, &along_rows)?;
+            let offered = offer(side, at(Phase::Forward), &widths, weights, &along_rows)?;
             let ahead = match plan.layers.is_output(layer) {
                 false => Some(recv_ahead(side, plan, step, layer, rows, pass)?),
                 true => None,
             };
-            let layout = &along_rows.layout;
-            let product = finish(side, at(Phase::Forward), &widths, (weights, below), layout, &masks)?;
+            let product = finish(side, at(Phase::Forward), &widths, (weights, below), &offered)?;
             let z = product.divided(plan.product_divisor()).plus_column(&model.biases[layer]);
             #[cfg(test)]
             forward.sums.push(z.clone());
@@ -215,7 +215,7 @@ impl KeyServer {
             };
             comparison::send_elements(side, at(Phase::Compare), &z)?;
             let bits = comparison::finish(side, at(Phase::Compare), &z)?;
-            let backward_gate = (pass == Pass::Training).then(|| place(step, Phase::BackwardGate, layer as u16 + 1));
+            let backward_gate = (pass == Pass::Training).then(|| Carry::gate_place(step, layer + 1));
             let masks = gate::mix(side, at(Phase::Gate), &z, &bits, &ahead.gate, backward_gate)?;
             let activations = gate::finish(side, at(Phase::Gate), &z, &bits, &masks.first, plan.bounds.activations)?;
             along_rows = ahead.along_rows;
@@ -236,46 +236,33 @@ impl KeyServer {
         output_delta: Share,
     ) -> Result<(Vec<Share>, Vec<Share>), Error> {
         let (side, plan) = (&mut self.side, &self.config.plan);
-        let rows = output_delta.columns();
-        let gradient_divisor = plan.gradient_divisor(rows)?;
+        let gradient_divisor = plan.gradient_divisor(output_delta.columns())?;
         let (mut deltas, mut quotients) = (Vec::new(), Vec::new());
         let mut delta = output_delta;
         for layer in (0..plan.layers.weight_layers()).rev() {
-            let at = |phase| place(step, phase, layer as u16);
-            let backward = side.widths.backward(layer);
-            if layer > 0 {
-                send_factor(side, at(Phase::Backward), &backward, &delta, Lifetime::Once)?;
-            }
+            let carry = match layer {
+                0 => None,
+                _ => Some(Carry::begin(side, plan, (step, layer), &model.weights[layer], &delta)?),
+            };
             let (below, theirs) = (&forward.activations[layer], forward.along_features.get(layer));
             let gradient = Gradient::begin(side, plan, (step, layer), below, &delta, theirs)?;
-            // P1 waits for this before it goes on to the layer below.
-            let mut carrying = None;
-            if layer > 0 {
-                let theirs = recv_factor(side, at(Phase::Backward), &backward, rows, Lifetime::Once)?;
-                let weights = model.weights[layer].transposed();
-                let masks = offer(side, at(Phase::Backward), &backward, &weights, &theirs)?;
-                carrying = Some((weights, theirs.layout, masks));
-            }
-            let theirs = gradient.theirs(side)?;
-            let offered = gradient.offer(side, &theirs)?;
-
-            let mut mixed = None;
-            if let Some((weights, layout, masks)) = carrying {
-                let product = finish(side, at(Phase::Backward), &backward, (&weights, &delta), &layout, &masks)?;
-                let carried = product.divided(plan.product_divisor());
-                let (bits, (theirs, masks)) = (&forward.bits[layer - 1], &forward.carried[layer - 1]);
-                let masks = gate::mix_second(side, at(Phase::BackwardGate), &carried, bits, theirs, masks)?;
-                mixed = Some((carried, masks));
-            }
-            let Gradients { weights, squares } = gradient.finish(side, &offered)?;
-            quotients.push(weights.divided(gradient_divisor));
-            squares.iter().for_each(|squares| add_loss(&mut self.loss, loss::trace(squares)));
-            let Some((carried, masks)) = mixed else {
+            let mut take = |gradients: Gradients| quotients.push(gradients.quotient(gradient_divisor, &mut self.loss));
+            let Some(carry) = carry else {
+                let theirs = gradient.theirs(side)?;
+                let offered = gradient.offer(side, &theirs)?;
+                take(gradient.finish(side, &offered)?);
                 deltas.push(delta);
                 break;
             };
-            let (at, bits) = (at(Phase::BackwardGate), &forward.bits[layer - 1]);
-            let gated = gate::finish(side, at, &carried, bits, &masks, plan.bounds.delta)?;
+            // P1 waits for this before it goes on to the layer below.
+            let their_delta = carry.theirs(side)?;
+            let carried = carry.offer(side, &their_delta)?;
+            let theirs = gradient.theirs(side)?;
+            let offered = gradient.offer(side, &theirs)?;
+            let bits = &forward.bits[layer - 1];
+            let mixed = carry.mix(side, &carried, bits, &forward.carried[layer - 1])?;
+            take(gradient.finish(side, &offered)?);
+            let gated = carry.finish(side, bits, &mixed)?;
             deltas.push(std::mem::replace(&mut delta, gated));
         }
         deltas.reverse();

@@ -43,9 +43,18 @@ pub(super) fn ask_alone(side: &mut Side, place: Place, delta: &Share) -> Result<
     let (widths, right) = (side.widths.squares(delta.columns()), delta.transposed());
     send_factor(side, place, &widths, &right, Lifetime::Once)?;
     let theirs = recv_factor(side, place, &widths, right.columns(), Lifetime::Once)?;
-    let masks = offer(side, place, &widths, delta, &theirs)?;
-    let squares = open(side, place, &widths, (delta, &right), &theirs.layout, &masks)?;
+    let offered = offer(side, place, &widths, delta, &theirs)?;
+    let squares = open(side, place, &widths, (delta, &right), &offered)?;
     admit(side, place, delta, squares)
+}
+
+/// One step's loss more in the sum of an epoch: its share of the trace of delta delta^T.
+pub(super) fn add(losses: &mut Option<Share>, squares: &Share) {
+    let loss = trace(squares);
+    *losses = Some(match losses.take() {
+        Some(sum) => sum.plus(&loss),
+        None => loss,
+    });
 }
 
 /// A server's share of the trace of a square matrix.

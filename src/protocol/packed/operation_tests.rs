@@ -98,8 +98,8 @@ fn products_are_those_of_matrices() {
             |side| {
                 send_factor(side, at, &widths, &x2, lifetime)?;
                 let theirs = recv_factor(side, at, &widths, columns, lifetime)?;
-                let masks = offer(side, at, &widths, &a2, &theirs)?;
-                finish(side, at, &widths, (&a2, &x2), &theirs.layout, &masks)
+                let offered = offer(side, at, &widths, &a2, &theirs)?;
+                finish(side, at, &widths, (&a2, &x2), &offered)
             },
         );
         assert_eq!(masked.minus(&masks).values(), a.product(engine(2), &x).values(), "{columns} columns");

@@ -57,19 +57,26 @@ pub(super) fn recv_factor(
     Ok(EncryptedFactor::new(layout, ciphertexts))
 }
 
-/// P2's first half: offers E_1[A2 X1 + M2] and keeps M2, a mask a plaintext.
+/// What P2 keeps of an offer.
+pub(super) struct Offered {
+    layout: ProductLayout,
+    /// M2, a mask a plaintext.
+    masks: Share,
+}
+
+/// P2's first half: offers E_1[A2 X1 + M2].
 pub(super) fn offer(
     side: &mut Side,
     place: Place,
     widths: &ProductWidths,
     left: &Share,
     right: &EncryptedFactor,
-) -> Result<Share, Error> {
+) -> Result<Offered, Error> {
     let shape = (1, right.layout.plaintexts(left.rows()));
     let masks = side.masks(place, Purpose::Left, widths.block_bits(right.layout.slots()), shape, MaskOrder::AsItLies);
     let powers = powers(side, widths, left, right)?;
     side.send_result(place, Operation::Offer, &powers, masks.values(), widths.exponent_bits(), right.terms())?;
-    Ok(masks)
+    Ok(Offered { layout: right.layout, masks })
 }
 
 /// An offer that P2 makes: its place, and its plaintexts in the layout of P2's factor.
@@ -112,16 +119,15 @@ pub(super) fn answer(
     side.send_result(place, Operation::Multiply, &powers, &plain, widths.exponent_bits(), their_right.terms())
 }
 
-/// P2's second half: Y + m, of an offer in `layout`.
+/// P2's second half: Y + m.
 pub(super) fn finish(
     side: &mut Side,
     place: Place,
     widths: &ProductWidths,
     factors: (&Share, &Share),
-    layout: &ProductLayout,
-    masks: &Share,
+    offered: &Offered,
 ) -> Result<Share, Error> {
-    let product = open(side, place, widths, factors, layout, masks)?;
+    let product = open(side, place, widths, factors, offered)?;
     side.require_masked(place, &product, widths.result_bits)?;
     Ok(product)
 }
@@ -132,8 +138,7 @@ pub(super) fn open(
     place: Place,
     widths: &ProductWidths,
     (left, right): (&Share, &Share),
-    layout: &ProductLayout,
-    masks: &Share,
+    Offered { layout, masks }: &Offered,
 ) -> Result<Share, Error> {
     let opened = side.recv_opened(place, Operation::Multiply, layout.plaintexts(left.rows()))?;
     // The plaintext is -(A1 + 2^S) X2 - (A X1 + M2) + m: A2 X2, 2^S sum X2 and M2 are added.

@@ -111,14 +111,6 @@ impl SharedModel {
     }
 }
 
-/// One loss more in the sum of an epoch.
-pub(super) fn add_loss(sum: &mut Option<Share>, loss: Share) {
-    *sum = Some(match sum.take() {
-        Some(sum) => sum.plus(&loss),
-        None => loss,
-    });
-}
-
 /// A server was asked out of order.
 pub(super) fn missing(name: &'static str) -> Error {
     ProtocolError::Config { reason: format!("there is no {name} yet; the activities are out of order") }.into()
