@@ -1,6 +1,7 @@
 //! Randomisers that are made ahead in one go, each handed out once: many at a time cost less than a few, and fill all threads.
 //!
-//! Nothing runs in the background: whoever has a moment calls `refill`, which makes as many as were used since the last time.
+//! Nothing runs in the background. Work comes in rounds that are much alike; `refill` makes as many as the round before has
+//! used, less those that are ready, and what is missing is made when it is needed.
 
 use std::fmt;
 
@@ -18,8 +19,10 @@ use crate::rng::SecureRng;
 #[derive(Default)]
 struct Stock {
     ready: Option<Batch>,
-    /// Handed out, or asked for in vain, since the last refill.
+    /// Asked for in this round.
     used: usize,
+    /// Asked for in the round before.
+    expected: usize,
 }
 
 impl Stock {
@@ -29,16 +32,15 @@ impl Stock {
 
     /// Up to `count` of those that are ready; what was taken is never seen again.
     fn take(&mut self, count: usize) -> Option<Batch> {
-        self.used += count;
         let ready = self.ready.take()?;
         let taken = ready.len().min(count);
         self.ready = (taken < ready.len()).then(|| ready.slice(taken..ready.len()));
         Some(ready.slice(0..taken))
     }
 
-    /// How many are missing to what was used since the last call.
-    fn missing(&mut self) -> usize {
-        std::mem::take(&mut self.used).saturating_sub(self.level())
+    /// How many are missing to what is expected.
+    fn missing(&self) -> usize {
+        self.expected.saturating_sub(self.level())
     }
 
     fn put(&mut self, made: Batch) {
@@ -79,7 +81,17 @@ impl OwnReserve {
         self.stock.level()
     }
 
-    /// Makes as many randomisers as were used since the last refill, less those that are ready.
+    /// A round begins: what is used outside of rounds does not count.
+    pub fn begin_round(&mut self) {
+        self.stock.used = 0;
+    }
+
+    /// A round ends.
+    pub fn end_round(&mut self) {
+        self.stock.expected = self.stock.used;
+    }
+
+    /// Makes as many randomisers as the last whole round has used, less those that are ready.
     ///
     /// # Errors
     /// If the engine fails.
@@ -104,6 +116,7 @@ impl OwnReserve {
         let public = self.key.public_key();
         public.require_plaintexts(values)?;
         let make = |count| self.key.own_randomizers(engine, count, rng);
+        self.stock.used += values.len();
         let randomizers = complete(self.stock.take(values.len()), values.len(), make)?;
         public.blind(engine, values, &randomizers)
     }
@@ -115,15 +128,16 @@ pub struct PeerReserve {
     stock: Stock,
     /// Length of the exponents of those that are ready.
     bits: u32,
-    /// The longest that was asked for since the last refill.
+    /// The longest that was asked for in this round, and in the one before.
     asked_bits: u32,
+    expected_bits: u32,
     most_bits: u32,
 }
 
 impl PeerReserve {
     /// An empty reserve. Randomisers with exponents longer than `most_bits` are never made ahead.
     pub fn new(key: PublicKey, most_bits: u32) -> Self {
-        PeerReserve { key, stock: Stock::default(), bits: 0, asked_bits: 0, most_bits }
+        PeerReserve { key, stock: Stock::default(), bits: 0, asked_bits: 0, expected_bits: 0, most_bits }
     }
 
     /// Randomisers that are ready.
@@ -131,17 +145,26 @@ impl PeerReserve {
         self.stock.level()
     }
 
-    /// Makes as many randomisers as were used since the last refill, less those that are ready, with exponents as long as
-    /// the longest of them.
+    /// A round begins: what is used outside of rounds does not count.
+    pub fn begin_round(&mut self) {
+        (self.stock.used, self.asked_bits) = (0, 0);
+    }
+
+    /// A round ends.
+    pub fn end_round(&mut self) {
+        (self.stock.expected, self.expected_bits) = (self.stock.used, self.asked_bits);
+    }
+
+    /// Makes as many randomisers as the last whole round has used, less those that are ready, with exponents as long as the
+    /// longest that it or a round before it has used.
     ///
     /// # Errors
     /// If the engine fails.
     pub fn refill(&mut self, engine: &Engine, rng: &mut SecureRng) -> Result<(), PaillierError> {
-        let asked_bits = std::mem::take(&mut self.asked_bits);
-        if asked_bits > self.bits {
+        if self.expected_bits > self.bits {
             // Shorter ones would not do.
             self.stock.ready = None;
-            self.bits = asked_bits;
+            self.bits = self.expected_bits;
         }
         let missing = self.stock.missing();
         if missing > 0 {
@@ -168,10 +191,8 @@ impl PeerReserve {
         }
         self.asked_bits = self.asked_bits.max(bits);
         let count = ciphertexts.len();
+        self.stock.used += count;
         let ready = if bits <= self.bits { self.stock.take(count) } else { None };
-        if ready.is_none() {
-            self.stock.used += count;
-        }
         let make = |count| self.key.randomizers(engine, &random_exponents(count, bits, rng));
         ciphertexts.multiply_randomizers(engine, &complete(ready, count, make)?)
     }
@@ -191,65 +212,94 @@ impl fmt::Debug for PeerReserve {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{HashMap, HashSet};
 
     use super::super::test_support::{decrypt, encrypt, engine, key, subgroup_key};
     use super::*;
 
-    /// The randomisers of ciphertexts of known values.
-    fn randomizers(key: &SecretKey, ciphertexts: &Ciphertexts, values: &[Integer]) -> Vec<Integer> {
-        let encoded = key.public_key().encode_many(engine(), values);
-        engine().store(ciphertexts.sub(engine(), &encoded).unwrap().batch())
+    /// What is ready stays until it is used or wiped.
+    fn assert_secret(stock: &Stock) {
+        assert!(stock.ready.as_ref().is_none_or(|ready| ready.residues().is_secret()));
     }
 
     #[test]
     fn what_a_reserve_encrypts_decrypts_and_no_randomiser_comes_twice() {
         for key in [key(), subgroup_key()] {
             let (mut reserve, mut rng) = (OwnReserve::new(key.clone()), SecureRng::from_os());
-            let mut seen = HashSet::new();
-            for counts in [vec![0, 3, 5], vec![4, 4], vec![2, 1], vec![1, 30], vec![16, 16], vec![40], vec![0]] {
-                let level = reserve.level();
+            let (mut seen, mut expected, mut level) = (HashSet::new(), 0, 0);
+            for counts in [vec![0, 3, 5], vec![4, 4], vec![1, 1], vec![1; 9], vec![30], vec![16, 16], vec![0], vec![40]]
+            {
+                reserve.begin_round();
+                reserve.refill(engine(), &mut rng).unwrap();
+                level = expected.max(level);
+                assert_eq!(reserve.level(), level);
                 for count in &counts {
+                    assert_secret(&reserve.stock);
                     let values: Vec<Integer> = (0..*count).map(|i| Integer::from(7 * i - 20)).collect();
                     let sealed = reserve.encrypt_many(engine(), &values, &mut rng).unwrap();
                     let opened = key.decrypt_many(engine(), &sealed).unwrap();
                     assert!(opened.iter().zip(&values).all(|(opened, value)| **opened == *value));
-                    let fresh = randomizers(key, &sealed, &values);
+                    let encoded = key.public_key().encode_many(engine(), &values);
+                    let fresh = engine().store(sealed.sub(engine(), &encoded).unwrap().batch());
                     assert!(fresh.into_iter().all(|randomizer| randomizer != 1 && seen.insert(randomizer)));
                 }
-                let used = counts.iter().sum::<i64>() as usize;
-                assert_eq!(reserve.level(), level.saturating_sub(used));
-                reserve.refill(engine(), &mut rng).unwrap();
-                assert_eq!(reserve.level(), used.max(level.saturating_sub(used)));
+                reserve.end_round();
+                expected = counts.iter().sum::<i64>() as usize;
+                level = level.saturating_sub(expected);
+                assert_eq!(reserve.level(), level);
             }
+            // Outside of a round nothing counts.
+            reserve.encrypt_many(engine(), &vec![Integer::from(1); 50], &mut rng).unwrap();
+            reserve.refill(engine(), &mut rng).unwrap();
+            assert_eq!(reserve.level(), 40);
         }
     }
 
+    /// Exponents that are short enough to be looked up.
     #[test]
-    fn results_leave_under_randomisers_that_are_long_enough_and_fresh() {
+    fn results_leave_under_fresh_randomisers_as_long_as_they_were_asked_for() {
         let public = key().public_key();
-        let (mut reserve, mut rng) = (PeerReserve::new(public.clone(), 700), SecureRng::from_os());
-        let values: Vec<Integer> = (-3..4).map(Integer::from).collect();
+        let powers: HashMap<Integer, u32> = (0..1u32 << 12)
+            .map(|exponent| {
+                (Integer::from(public.h().pow_mod_ref(&exponent.into(), &square(public)).unwrap()), exponent)
+            })
+            .collect();
+        let (mut reserve, mut rng) = (PeerReserve::new(public.clone(), 11), SecureRng::from_os());
+        let values: Vec<Integer> = (0..60).map(Integer::from).collect();
         let before = encrypt(&values);
-        let mut seen = HashSet::new();
-        for (bits, served) in [(600, false), (600, true), (590, true), (650, false), (650, true), (800, false)] {
-            let level = reserve.level();
-            let after = reserve.rerandomize_many(engine(), &before, bits, &mut rng).unwrap();
-            assert_eq!(decrypt(&after), values);
-            let quotients = engine().store(after.sub(engine(), &before).unwrap().batch());
-            assert!(quotients.into_iter().all(|randomizer| randomizer != 1 && seen.insert(randomizer)));
-            let expected = if served { level - values.len() } else { level };
-            assert_eq!(reserve.level(), expected, "{bits} bits");
+        let (mut served, mut expected) = (Vec::new(), 0);
+        for bits in [2, 2, 1, 11, 11, 10, 12, 2] {
+            reserve.begin_round();
             reserve.refill(engine(), &mut rng).unwrap();
-            assert_eq!(reserve.level(), values.len(), "{bits} bits");
-            assert!(reserve.bits >= bits || bits > 700);
+            assert_secret(&reserve.stock);
+            assert!(reserve.level() >= expected, "{bits} bits");
+            let level = reserve.level();
+            for part in [0..7, 7..60] {
+                let after = reserve.rerandomize_many(engine(), &before.slice(part.clone()), bits, &mut rng).unwrap();
+                assert_eq!(decrypt(&after), values[part.clone()]);
+                let quotients = engine().store(after.sub(engine(), &before.slice(part)).unwrap().batch());
+                let exponents: Vec<u32> = quotients.iter().map(|quotient| powers[quotient]).collect();
+                // Half of them fill their length; 1 in 2^53 times none of the larger part does.
+                let long = exponents.iter().filter(|exponent| **exponent >= 1 << (bits - 1)).count();
+                assert!(exponents.len() < 53 || long > 0, "{bits} bits: {exponents:?}");
+            }
+            served.push(level - reserve.level());
+            expected = if bits <= 11 { values.len() } else { 0 };
+            reserve.end_round();
         }
+        // Not the first time, nor where longer ones are due than there are.
+        assert_eq!(served, [0, 60, 60, 0, 60, 60, 0, 60]);
+    }
+
+    fn square(public: &PublicKey) -> Integer {
+        Integer::from(public.n().square_ref())
     }
 
     #[test]
     fn what_is_refused_uses_nothing_up() {
         let (mut reserve, mut rng) = (OwnReserve::new(key().clone()), SecureRng::from_os());
         reserve.encrypt_many(engine(), &[Integer::from(1)], &mut rng).unwrap();
+        reserve.end_round();
         reserve.refill(engine(), &mut rng).unwrap();
         let too_large = key().public_key().n().clone();
         assert!(reserve.encrypt_many(engine(), &[too_large], &mut rng).is_err());

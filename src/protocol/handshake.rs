@@ -18,7 +18,7 @@ use super::ProtocolError;
 use super::config::JobConfig;
 use super::message::{recv_handshake, send_handshake};
 
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const NONCE_BYTES: usize = 32;
 const HELLO_BYTES: usize = 2 + NONCE_BYTES + KEY_ID_BYTES + 32;
 /// A public key has three halves of its length in bits, and a frame of less than 256 bytes.

@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{fill_chunks, map_groups};
+use super::{fill_chunks, fill_groups, map_groups};
+use crate::arith::backend::residues::Residues;
 use crate::arith::backend::{Backend, Kernels, Scratch};
 use crate::arith::batch::Batch;
 use crate::arith::exponents::TimingClass;
@@ -55,7 +56,7 @@ pub(crate) fn load_one_plus<B: Backend>(modulus: &Modulus, numbers: &[u64], len:
 }
 
 /// x a + y b for `len` numbers x and as many y, by the factors a and b of [`Backend::combination`]; see
-/// [`Kernels::load_combination`] for their width.
+/// [`Kernels::load_combination`] for their width. Secret, whatever the modulus: what a key's owner joins may be randomisers.
 pub(crate) fn load_combination<B: Backend>(
     modulus: &Modulus,
     [x, y]: [&[u64]; 2],
@@ -63,8 +64,8 @@ pub(crate) fn load_combination<B: Backend>(
     len: usize,
 ) -> Batch {
     let moduli = Moduli::from(modulus);
-    let layout = B::layout(&moduli);
-    map_groups::<B>(moduli, layout, len, TimingClass::Constant, |kernels, first, out, scratch| {
+    let out = Residues::zero(B::layout(&moduli), len, true);
+    fill_groups::<B>(moduli, out, TimingClass::Constant, |kernels, first, out, scratch| {
         let [mut of_x, mut of_y] = [(); 2].map(|()| SecretLimbs::zero(0));
         let numbers = [lanes::<B>(x, first, len, &mut of_x), lanes::<B>(y, first, len, &mut of_y)];
         kernels.load_combination(numbers, factors, out, scratch);

@@ -187,7 +187,7 @@ impl CloudServer {
         #[cfg(test)]
         self.side.witness.record_step(forward.sums, forward.activations, deltas, &self.loss, &model);
         self.model = Some(model);
-        self.side.work.end();
+        self.side.end_step();
         Ok(clock.laps)
     }
 

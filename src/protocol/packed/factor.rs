@@ -176,8 +176,8 @@ impl EncryptedFactor {
     }
 
     /// The encrypted product of the matrix in the exponents \[outputs\]\[inner\], each raised by 2^offset_bits, with this one,
-    /// as [`ProductLayout::pack`] has it: multi-exponentiations whose bases all rows share, or all whose left-overs lie in
-    /// the same place.
+    /// as [`ProductLayout::pack`] has it: multi-exponentiations of a column of whole plaintexts for each row, and one of all
+    /// left-overs, \[together\]\[inner\], for each plaintext that rows share.
     pub fn multiplied_by(
         &self,
         engine: &Engine,

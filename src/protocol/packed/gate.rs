@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! g Y = beta Y2 - tau Y1 + U,   U = beta A + tau B,   A = (2 tau - 1) Y1,   B = (1 - 2 beta) Y2
-//! P1 -> P2: E_1[tau_k + 1] and E_1[A_k], each in its slot
+//! P1 -> P2: E_1[tau_k + 1] and E_1[A_k + 2^S], each in its slot
 //! P2 -> P1: E_1[sum U_k 2^(wk) + M]                     P1 learns V = sum U_k 2^(wk) + M
 //! P1 -> P2: V + sum (m_k - tau_k Y1_k) 2^(wk) in clear  P2 learns g Y + m
 //! ```
@@ -22,9 +22,9 @@
 //! second gate   blocks 2c, +1 [ tau B' + M''       | tau B' + M'' ]     beta A' + M' is added by P1 in the clear
 //! ```
 //!
-//! P2 sees tau + 1 so that no plaintext is shorter than another, and raises to B + 2^(S+1), so that exponents are positive
-//! and of one length; P1 takes tau 2^(S+1) off, P2 the exponents. Bits choose between values by masked selection. Layout and
-//! offset of both gates are those of the wider one.
+//! P1 encrypts tau + 1 and A + 2^S, so that no plaintext is zero or negative, and P2 raises to B + 2^(S+1), so that exponents
+//! are positive and of one length; P1 takes tau 2^(S+1) off, P2 the exponents and beta 2^S. Bits choose between values by
+//! masked selection. Layout and offsets of both gates are those of the wider one.
 
 use rug::Integer;
 use subtle::Choice;
@@ -46,7 +46,7 @@ use super::work::Work;
 pub(super) struct CloudPart {
     /// tau + 1.
     bits: Ciphertexts,
-    /// A, and A' of a second gate.
+    /// A + 2^S, and A' + 2^S of a second gate.
     shares: Ciphertexts,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Blocks {
     pub second: Option<Share>,
 }
 
-/// P1 sends E_1[tau + 1] and E_1[A], and A' of the second gate by the same bits.
+/// P1 sends E_1[tau + 1] and E_1[A + 2^S], with A' + 2^S of the second gate by the same bits.
 pub(super) fn send(
     side: &mut Side,
     place: Place,
@@ -70,14 +70,14 @@ pub(super) fn send(
     let raised: SecretIntegers = (0..bits.len()).map(raised).collect();
     side.send_own(place, Operation::GateBits, &raised)?;
 
-    let share_bits = layout.widths.share_bits;
-    let signed = |share: &Share, k: usize, half: usize| {
+    let (share_bits, lift) = (layout.widths.share_bits, layout.lift());
+    let lifted = |share: &Share, k: usize, half: usize| {
         let own = &share.values()[k];
-        layout.shift(&select(bits[k], &Integer::from(-own), own, share_bits), k, half)
+        layout.shift(&(select(bits[k], &Integer::from(-own), own, share_bits) + &lift), k, half)
     };
     let shares = (0..bits.len()).map(|k| match second {
-        None => signed(share, k, layout.half(k)),
-        Some(second) => signed(share, k, layout.half(k)) + signed(second, k, 1 - layout.half(k)),
+        None => lifted(share, k, layout.half(k)),
+        Some(second) => lifted(share, k, layout.half(k)) + lifted(second, k, 1 - layout.half(k)),
     });
     side.send_own(place, Operation::Factor, &shares.collect::<SecretIntegers>())
 }
@@ -100,7 +100,7 @@ pub(super) fn mix(
 ) -> Result<Blocks, Error> {
     let layout = Layout::of(side, place, bits.len())?;
     let run = layout.run(second.is_some());
-    // beta A: the ciphertext where beta is 1, the neutral 1 elsewhere; both are always touched.
+    // beta (A + 2^S): the ciphertext where beta is 1, the neutral 1 elsewhere; both are always touched.
     let chosen = side.work.timed(Work::MultiExponentiation, || {
         let neutral = side.peer.encode_many(&side.engine, &vec![Integer::new(); bits.len()]);
         pack_linear(&side.engine, run, &neutral.select(&side.engine, &theirs.shares, bits)?)
@@ -110,7 +110,10 @@ pub(super) fn mix(
 
     let first = layout.masks(side, place, Purpose::Left);
     let second = second.map(|place| layout.masks(side, place, Purpose::Left));
-    let plain = layout.pack(&first.minus(&raised), second.as_ref());
+    // beta 2^S: by so much P1's shares are lifted where they are chosen.
+    let lifted = layout.per_bit(bits, &layout.lift());
+    let hidden = second.as_ref().map(|masks| masks.minus(&lifted));
+    let plain = layout.pack(&first.minus(&raised).minus(&lifted), hidden.as_ref());
     let exponent_bits = layout.widths.exponent_bits();
     side.send_result(place, Operation::Gate, &mixed, &plain, exponent_bits, 2 * run)?;
     Ok(Blocks { first, second })
@@ -149,7 +152,8 @@ pub(super) fn recv_mixed(
 ) -> Result<Blocks, Error> {
     let layout = Layout::of(side, place, bits.len())?;
     let opened = side.recv_opened(place, Operation::Gate, layout.plaintexts(second.is_some()))?;
-    let raised = layout.raised_bits(bits);
+    // tau 2^(S+1): what the raised exponents have brought.
+    let raised = layout.per_bit(bits, &layout.offset());
     let Some(second) = second else {
         let first =
             side.unpack_masked(place, layout.blocks, &opened, &layout.pack(&raised, None), layout.block_bits)?;
@@ -272,10 +276,21 @@ impl Layout {
         }
     }
 
-    /// tau 2^(S+1): what P1 takes off.
-    fn raised_bits(&self, bits: &[Choice]) -> Share {
-        let raised = |bit: &Choice| Integer::from(bit.unwrap_u8()) << (self.widths.share_bits + 1);
-        self.packed(&Share::new(1, bits.len(), bits.iter().map(raised).collect()))
+    /// 2^S, by which P1's shares are positive whatever tau is.
+    fn lift(&self) -> Integer {
+        Integer::from(1) << self.widths.share_bits
+    }
+
+    /// 2^(S+1), by which P2's exponents are.
+    fn offset(&self) -> Integer {
+        Integer::from(1) << (self.widths.share_bits + 1)
+    }
+
+    /// bit times `amount` for each element, in blocks. No number is zero on the way, so that lengths tell nothing of bits.
+    fn per_bit(&self, bits: &[Choice], amount: &Integer) -> Share {
+        let once = Share::new(1, bits.len(), bits.iter().map(|_| amount.clone()).collect());
+        let twice = once.map(|k, amount| Integer::from(amount * (u32::from(bits[k].unwrap_u8()) + 1)));
+        self.packed(&twice).minus(&self.packed(&once))
     }
 
     fn masks(&self, side: &mut Side, place: Place, purpose: Purpose) -> Share {
@@ -292,7 +307,7 @@ impl Layout {
         run: usize,
     ) -> Result<(Ciphertexts, Share), Error> {
         let (share_bits, exponent_bits) = (self.widths.share_bits, self.widths.exponent_bits());
-        let offset = Integer::from(1) << (share_bits + 1);
+        let offset = self.offset();
         let raised = share.map(|k, own| select(bits[k], own, &Integer::from(-own), share_bits) + &offset);
         let limbs = exponent_bits.div_ceil(u64::BITS) as usize;
         let exponents: Vec<SecretLimbs> =

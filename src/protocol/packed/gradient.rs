@@ -15,6 +15,7 @@ use super::loss;
 use super::product::{self, Offered, answer, offer, offered, open, recv_factor, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
+use super::state::missing;
 use super::widths::ProductWidths;
 
 /// What one server computes the gradient of a layer with.
@@ -66,6 +67,9 @@ impl<'a> Gradient<'a> {
         if theirs.is_some() {
             let widths = side.widths.gradient(layer, rows);
             return Ok(Gradient { plan, places, layer, widths, left: delta, right: below, theirs });
+        }
+        if !plan.layers.is_output(layer) {
+            return Err(missing("factor of a hidden layer's gradient"));
         }
         let (widths, right) = (side.widths.gradient_and_squares(rows), below.beside(&delta.transposed()));
         send_factor(side, places[0], &widths, &right, Lifetime::Once)?;

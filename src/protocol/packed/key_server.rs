@@ -47,7 +47,7 @@ pub struct KeyServer {
 pub(super) struct Forward {
     /// Input of each layer, \[neurons\]\[rows\]; the last element is the output.
     activations: Vec<Share>,
-    /// P1's activations, transposed: for the gradient of each layer, in training.
+    /// P1's activations, transposed: for the gradient of each layer below the output's, in training.
     along_features: Vec<EncryptedFactor>,
     /// beta of each hidden layer.
     bits: Vec<SecretBits>,
@@ -148,7 +148,7 @@ impl KeyServer {
         #[cfg(test)]
         self.side.witness.record_step(forward.sums, forward.activations, deltas, &self.loss, &model);
         self.model = Some(model);
-        self.side.work.end();
+        self.side.end_step();
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //!
 //! That product rides with the [gradient](super::gradient) of the output layer, where its right factor is fresh. Where the
 //! output layer is the first one, its gradient's factor is kept, and delta delta^T is a product by itself. Of either both
-//! servers add their shares of the diagonal; the rest is of no use.
+//! servers add their shares of the diagonal; the rest is of no use. It costs outputs^2 / slots results, which is less than a
+//! ciphertext an element, outputs times rows, up to some 100 classes in batches of 32.
 
 use rug::Integer;
 

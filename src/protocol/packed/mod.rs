@@ -2,8 +2,8 @@
 //! plaintext.
 //!
 //! A tensor T is shared: T1 at P1, T2 = T + T1 at P2. Each operation is a file with both roles side by side: `product`,
-//! `comparison`, `gate`, `carry`, `gradient`, `label`, `loss`, `model_test`, `refresh`, `input`, `key_switch`, `at_rest`; `widths` derives every length.
-//! [`CloudServer`] (P1) and [`KeyServer`] (P2) run them in the order of the public [schedule](super::schedule), and queries
+//! `comparison`, `gate`, `carry`, `gradient`, `label`, `loss`, `model_test`, `refresh`, `input`, `key_switch`, `at_rest`;
+//! `factor` lays products out, `widths` derives every length. [`CloudServer`] (P1) and [`KeyServer`] (P2) run them in the order of the public [schedule](super::schedule), and queries
 //! as `query` has it. Whatever is known is sent before anything is waited for: a step with one hidden layer takes seven
 //! round trips, each level of a label two, and so does each part of the test of a model, which ends with one more.
 

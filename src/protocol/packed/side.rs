@@ -127,9 +127,18 @@ impl Side {
     /// their time is that of a step.
     pub fn begin_step(&mut self) -> Result<(), Error> {
         self.work.begin();
+        self.own_reserve.begin_round();
+        self.peer_reserve.begin_round();
         self.reserves_are_due = true;
         // P1 leads: P2 is ahead of it until something arrives.
         if self.role == Role::Cloud { self.fill_reserves() } else { Ok(()) }
+    }
+
+    /// A step ends.
+    pub fn end_step(&mut self) {
+        self.own_reserve.end_round();
+        self.peer_reserve.end_round();
+        self.work.end();
     }
 
     fn fill_reserves(&mut self) -> Result<(), Error> {

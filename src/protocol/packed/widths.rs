@@ -151,16 +151,16 @@ impl Widths {
     /// If the plan, sigma or the key does not fit.
     pub fn of_job(config: &JobConfig) -> Result<Self, Error> {
         let widths = Widths::new(&config.plan, config.bounds()?);
-        let needed_bits = widths.longest_slot_bits(config.plan.batch_rows) + 2;
+        let needed_bits = widths.longest_plaintext_bits(config.plan.batch_rows) + 2;
         if needed_bits <= config.key_bits {
             return Ok(widths);
         }
-        let reason = format!("one slot needs {needed_bits} bits, the key has {}; use a longer key", config.key_bits);
+        let reason = format!("a plaintext needs {needed_bits} bits, the key has {}; use a longer key", config.key_bits);
         Err(ProtocolError::Config { reason }.into())
     }
 
-    /// Of a batch of at most `rows` rows.
-    fn longest_slot_bits(&self, rows: usize) -> u32 {
+    /// Of plaintexts with one slot a block, for batches of at most `rows` rows.
+    fn longest_plaintext_bits(&self, rows: usize) -> u32 {
         let layers = 0..self.plan.layers.weight_layers();
         let products = layers
             .flat_map(|layer| [self.forward(layer), self.backward(layer), self.gradient(layer, rows)])
