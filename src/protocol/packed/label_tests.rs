@@ -15,7 +15,7 @@ use super::label;
 use super::operation_tests::in_job;
 use super::share::Share;
 use super::test_run::{Fault, Witness, opened};
-use super::view_tests::{check_masks, check_randomizers, masked, mixed};
+use super::view_tests::{check_masks, check_randomizers, masked, mixed, raised};
 use super::widths::Widths;
 
 fn job(classes: usize, comparison: Comparison) -> JobConfig {
@@ -184,7 +184,8 @@ fn both_views_are_masked_values_and_what_the_comparison_shows() {
         check_masks(cloud).unwrap();
         check_masks(key).unwrap();
         for (sender, receiver) in tournament.senders(comparison) {
-            check_randomizers(sender, receiver).unwrap();
+            check_randomizers(sender, receiver, |place, _| raised(&tournament.widths, tournament.key_bits, place))
+                .unwrap();
         }
         assert_eq!(cloud.results.is_empty(), comparison == Comparison::Dgk);
         // Four levels; the last one gates no values, of which P1 sees its own part beside the indexes and P2's by itself.
@@ -229,8 +230,10 @@ fn reused_masks_short_masks_and_missing_randomisers_are_noticed() {
         }
         let short = view(comparison, Some(Fault::ShortGateMask));
         assert!(check_masks(&short.key).unwrap_err().contains("a short mask"));
-        for (sender, receiver) in view(comparison, Some(Fault::NoRandomizer)).senders(comparison) {
-            assert!(check_randomizers(sender, receiver).unwrap_err().contains("without a fresh randomiser"));
+        let bare = view(comparison, Some(Fault::NoRandomizer));
+        for (sender, receiver) in bare.senders(comparison) {
+            let error = check_randomizers(sender, receiver, |place, _| raised(&bare.widths, bare.key_bits, place));
+            assert!(error.unwrap_err().contains("without a fresh randomiser"));
         }
     }
 }

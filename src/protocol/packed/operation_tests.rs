@@ -4,7 +4,7 @@ use rug::Integer;
 use subtle::Choice;
 
 use crate::error::Error;
-use crate::mask::{MaskKey, Phase};
+use crate::mask::{MaskKey, Phase, Purpose};
 use crate::net::Channel;
 use crate::protocol::config::{JobConfig, Protocol};
 use crate::protocol::element::{engine, server_key, test_job};
@@ -18,7 +18,7 @@ use super::gradient::{Gradient, Gradients};
 use super::product::{self, answer, finish, offer, offered, recv_factor, recv_offers, send_factor};
 use super::share::Share;
 use super::side::{MaskOrder, Side};
-use super::test_run::cloud_key;
+use super::test_run::{Fault, cloud_key};
 use super::{CloudServer, KeyServer, comparison, gate, loss};
 
 fn job() -> JobConfig {
@@ -176,6 +176,79 @@ fn a_gate_follows_the_exclusive_or_of_the_bits() {
     );
     let expected = y.map(|k, value| if bool::from(tau[k] ^ beta[k]) { value.clone() } else { Integer::new() });
     assert_eq!(second.minus(&first).values(), expected.values());
+}
+
+/// What a server says of a message: its exit code and the message, if it refuses.
+fn verdict<T>(result: Result<T, Error>) -> Result<(), (u8, String)> {
+    result.map(drop).map_err(|error| (error.exit_code(), error.to_string()))
+}
+
+/// P2's numbers for a gate, then P1's reply: the same again is welcome, another under the same masks is refused.
+#[test]
+fn a_gate_that_comes_again_brings_the_same_values_or_is_refused() {
+    let rng = &mut SeededRng::new(5, "gates that come again");
+    let (_, y1, y2) = random(rng, 4, 10, 17, 50);
+    let (_, other1, other2) = random(rng, 4, 10, 17, 50);
+    let bits = vec![Choice::from(1); 40];
+    let at = place(3, Phase::Gate, 0);
+    for (firsts, seconds) in [([&y1, &y1, &y1], [&y2, &y2, &other2]), ([&y1, &y1, &other1], [&y2, &y2, &y2])] {
+        let (cloud, key) = in_parallel(
+            |side| {
+                let masks = gate::masks(side, at, &y1, 17);
+                firsts
+                    .map(|share| {
+                        gate::send(side, at, &y1, None, &bits)?;
+                        let mixed = gate::recv_mixed(side, at, &bits, None);
+                        if let Ok(mixed) = &mixed {
+                            gate::reply(side, at, share, &bits, &mixed.first, &masks)?;
+                        }
+                        Ok(verdict(mixed))
+                    })
+                    .into_iter()
+                    .collect::<Result<Vec<_>, Error>>()
+            },
+            |side| {
+                seconds
+                    .map(|share| {
+                        let theirs = gate::recv(side, at, 40)?;
+                        let masks = gate::mix(side, at, share, &bits, &theirs, None)?;
+                        // P1 has nothing to say to what it refuses.
+                        let is_refused = std::ptr::eq(share, &other2);
+                        Ok(if is_refused {
+                            Ok(())
+                        } else {
+                            verdict(gate::finish(side, at, &y2, &bits, &masks.first, 17))
+                        })
+                    })
+                    .into_iter()
+                    .collect::<Result<Vec<_>, Error>>()
+            },
+        );
+        let refused = if std::ptr::eq(firsts[1], firsts[2]) { &cloud } else { &key };
+        assert_eq!(refused[..2], [Ok(()), Ok(())]);
+        let (code, message) = refused[2].as_ref().unwrap_err();
+        assert!(*code == 4 && message.contains("came back to step 3, Gate"), "{message}");
+    }
+}
+
+/// Of a query, which has no second gate.
+#[test]
+fn a_gate_by_itself_refuses_what_no_mask_can_make() {
+    let (_, y1, y2) = random(&mut SeededRng::new(6, "a gate"), 2, 3, 17, 50);
+    let (bits, at) = (vec![Choice::from(0); 6], place(0, Phase::Gate, 0));
+    let (verdict, ()) = in_parallel(
+        |side| {
+            gate::send(side, at, &y1, None, &bits)?;
+            Ok(verdict(gate::recv_mixed(side, at, &bits, None)))
+        },
+        |side| {
+            side.witness.fault = Some(Fault::LongMask(Phase::Gate, Purpose::Left));
+            let theirs = gate::recv(side, at, 6)?;
+            gate::mix(side, at, &y2, &bits, &theirs, None).map(drop)
+        },
+    );
+    let (code, message) = verdict.unwrap_err();
+    assert!(code == 4 && message.contains("Gate"), "{message}");
 }
 
 /// The gradient of the output layer, and the loss with it or by itself; of few features and of more than a plaintext holds.

@@ -53,6 +53,8 @@ pub(super) enum Fault {
     ShortGateMask,
     /// Nothing is multiplied onto results.
     NoRandomizer,
+    /// The first mask of such tensors is just above what rule 2 allows.
+    LongMask(Phase, Purpose),
 }
 
 /// The masks of one tensor.
@@ -79,12 +81,16 @@ impl Witness {
         if self.fault == Some(Fault::ReusedMask) && masks.len() > 1 {
             masks[1] = masks[0].clone();
         }
+        if self.fault == Some(Fault::LongMask(place.phase, purpose)) {
+            // With any value that it may hide it reaches 2^(b + sigma) + 2^(b + 1).
+            masks[0] = (Integer::from(1) << (value_bits + 40)) + (Integer::from(3) << value_bits);
+        }
         self.drawn.push(DrawnMasks { place, purpose, value_bits, masks: masks.clone() });
         masks.into_iter().collect()
     }
 
     pub fn span_bits(&self, place: Place, span_bits: u32) -> u32 {
-        let gates = [Phase::Gate, Phase::LabelValue, Phase::LabelIndex];
+        let gates = [Phase::Gate, Phase::BackwardGate, Phase::LabelValue, Phase::LabelIndex];
         let short = self.fault == Some(Fault::ShortGateMask) && gates.contains(&place.phase);
         if short { span_bits - 36 } else { span_bits }
     }
@@ -140,7 +146,14 @@ pub(super) fn record(run: TestRun) -> Record {
     record_with(run, None)
 }
 
-/// The same with a fault at both servers.
+/// Why a training with a fault at both servers ends.
+pub(super) fn refusal(mut run: TestRun, fault: Fault) -> Error {
+    run.config.protocol = Protocol::Packed;
+    let masks = MaskKey::from_experiment_seed(run.seed, "P1");
+    servers(&run, masks, Some(fault)).err().expect("the training goes through")
+}
+
+/// The same as [`record`] with a fault at both servers.
 pub(super) fn record_with(mut run: TestRun, fault: Option<Fault>) -> Record {
     run.config.protocol = Protocol::Packed;
     let masks = MaskKey::from_experiment_seed(run.seed, "P1");

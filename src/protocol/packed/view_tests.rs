@@ -10,15 +10,16 @@ use subtle::Choice;
 use crate::mask::{MaskKey, Phase, Purpose};
 use crate::mlp::TrainingPlan;
 use crate::paillier::{Ciphertexts, KeyForm, SlotLayout};
-use crate::protocol::element::{Blind, TestRun, engine, server_key_of};
+use crate::protocol::element::{Blind, EXPONENT_OFFSET_BITS, TestRun, engine, server_key_of};
+use crate::protocol::message::Operation;
 use crate::protocol::place::Place;
 
-use super::factor::Lifetime;
+use super::factor::{Lifetime, ProductLayout};
 use super::share::Share;
 use super::slots::RowLayout;
 use super::state::SharedModel;
-use super::test_run::{Fault, Record, Witness, cloud_key_of, record_with};
-use super::widths::Widths;
+use super::test_run::{Fault, Record, Witness, cloud_key_of, record_with, refusal};
+use super::widths::{ProductWidths, Widths};
 
 const SIGMA: u32 = 40;
 
@@ -83,6 +84,13 @@ impl View {
 
     /// A X1 of the product at `place`, in plaintexts.
     fn cross(&self, place: Place) -> Share {
+        let (left, first, _, layout) = self.product(place);
+        let plaintexts = layout.pack(&left.product(engine(2), &first));
+        Share::new(1, plaintexts.len(), plaintexts)
+    }
+
+    /// A in the clear and X1 of the product at `place`, its widths, and how it lies in plaintexts.
+    fn product(&self, place: Place) -> (Share, Share, ProductWidths, ProductLayout) {
         let (left, mut first, _) = self.factors(place);
         let layer = usize::from(place.layer);
         let rides = place.phase == Phase::Gradient && layer > 0 && self.plan.layers.is_output(layer);
@@ -100,8 +108,21 @@ impl View {
         let is_kept = layer == 0 && place.phase != Phase::Backward;
         let lifetime = if is_kept { Lifetime::Products(self.uses) } else { Lifetime::Once };
         let layout = widths.layout(self.key_bits, first.columns(), lifetime).unwrap();
-        let plaintexts = layout.pack(&left.product(engine(2), &first));
-        Share::new(1, plaintexts.len(), plaintexts)
+        (left, first, widths, layout)
+    }
+
+    /// Bits of the exponents behind a result, and how many are added up in one.
+    fn raised(&self, place: Place, operation: Operation) -> Option<(u32, usize)> {
+        match (place.phase, operation) {
+            (_, Operation::Gate | Operation::Compare) => raised(&self.widths, self.key_bits, place),
+            (Phase::Input, _) => None,
+            _ => {
+                let (_, first, widths, layout) = self.product(place);
+                let inner = first.rows();
+                let whole = inner * (layout.columns / layout.slots() as usize);
+                Some((widths.left_share + 1, inner.max(layout.factor_plaintexts(inner) - whole)))
+            }
+        }
     }
 
     /// P1 sees A X1 under P2's masks, and U under P2's masks, a plaintext or a block as one number: no more of any product,
@@ -269,14 +290,42 @@ pub(super) fn check_masks(witness: &Witness) -> Result<(), String> {
     Ok(())
 }
 
-/// What arrives is what its sender computed times something fresh, of at least E + T + sigma bits of h's exponent.
-pub(super) fn check_randomizers(sender: &Witness, receiver: &Witness) -> Result<(), String> {
+/// As [`View::raised`], of gates and comparisons: a power of each element of a plaintext, and as many P1's shares.
+pub(super) fn raised(widths: &Widths, key_bits: u32, place: Place) -> Option<(u32, usize)> {
+    match place.phase {
+        Phase::Compare | Phase::LabelCompare => {
+            let slots = SlotLayout::for_key(key_bits, widths.compare_slot_bits(place.phase)).unwrap();
+            Some((EXPONENT_OFFSET_BITS + 1, slots.slots as usize))
+        }
+        _ => {
+            let gate = widths.gate(place.phase);
+            Some((gate.share_bits + 2, 2 * gate.slots(key_bits) as usize))
+        }
+    }
+}
+
+/// The least that any result was raised to, where the shapes are another test's concern.
+pub(super) fn raised_at_least(place: Place, _: Operation) -> Option<(u32, usize)> {
+    let is_users = matches!(place.phase, Phase::Input | Phase::Initial);
+    (!is_users).then_some((20, 1))
+}
+
+/// What arrives is what its sender computed times something fresh, of at least E + T + ceil(log2 d) + sigma bits of h's
+/// exponent, T and d as `raised` has them, where a server raises; of |n| + sigma bits elsewhere.
+pub(super) fn check_randomizers(
+    sender: &Witness,
+    receiver: &Witness,
+    raised: impl Fn(Place, Operation) -> Option<(u32, usize)>,
+) -> Result<(), String> {
     let mut fresh = HashSet::new();
     for (place, operation, before, bits) in &sender.results {
         let (.., after) = receiver.received.iter().find(|(at, op, _)| (at, op) == (place, operation)).unwrap();
         let key = before.key();
         let shortest = match key.form().order_bits(key.key_bits()) {
-            None => key.randomizer_bits() + 20 + SIGMA,
+            None => match raised(*place, *operation) {
+                Some((bits, terms)) => key.randomizer_bits() + bits + terms.next_power_of_two().ilog2() + SIGMA,
+                None => key.key_bits() + SIGMA,
+            },
             // What makes h^s uniform in the subgroup.
             Some(order_bits) => 2 * order_bits + SIGMA,
         };
@@ -312,8 +361,8 @@ fn both_views_hold_what_the_protocol_says_and_nothing_else() {
         let Record { cloud, key, .. } = &view.record;
         check_masks(cloud).unwrap();
         check_masks(key).unwrap();
-        check_randomizers(cloud, key).unwrap();
-        check_randomizers(key, cloud).unwrap();
+        check_randomizers(cloud, key, |place, operation| view.raised(place, operation)).unwrap();
+        check_randomizers(key, cloud, |place, operation| view.raised(place, operation)).unwrap();
     }
 }
 
@@ -346,13 +395,47 @@ fn a_short_mask_of_a_gate_is_noticed() {
     assert!(error.contains("Gate") && error.contains("a short mask"), "{error}");
 }
 
+/// Whoever opens a masked value, or is sent one in clear, refuses what no value under its mask can be.
+#[test]
+fn masked_values_out_of_their_range_end_the_training() {
+    let at_cloud = [
+        (Phase::Forward, Purpose::Left),
+        (Phase::Gate, Purpose::Left),
+        (Phase::BackwardGate, Purpose::Left),
+        (Phase::BackwardGate, Purpose::Right),
+        (Phase::Backward, Purpose::Left),
+        (Phase::Gradient, Purpose::Left),
+    ];
+    let at_key = [
+        (Phase::Input, Purpose::Refresh),
+        (Phase::Forward, Purpose::Division),
+        (Phase::Gate, Purpose::Refresh),
+        (Phase::Backward, Purpose::Division),
+        (Phase::BackwardGate, Purpose::Refresh),
+        (Phase::Gradient, Purpose::Division),
+        (Phase::Gradient, Purpose::Refresh),
+        (Phase::Loss, Purpose::Refresh),
+        (Phase::BiasGradient, Purpose::Division),
+    ];
+    for (phase, purpose) in at_cloud.into_iter().chain(at_key) {
+        let error = refusal(TestRun::on("xor", "2,6,4,2", 4, 6, 1), Fault::LongMask(phase, purpose));
+        let message = error.to_string();
+        assert!(error.exit_code() == 4 && message.contains(&format!("{phase:?},")), "{phase:?} {purpose:?}: {message}");
+    }
+    for (phase, purpose) in [(Phase::Loss, Purpose::Left), (Phase::Loss, Purpose::Refresh)] {
+        let error = refusal(TestRun::on("xor", "2,2", 4, 6, 1), Fault::LongMask(phase, purpose));
+        assert!(error.exit_code() == 4 && error.to_string().contains("Loss,"), "{purpose:?}: {error}");
+    }
+}
+
 #[test]
 fn missing_randomisers_are_noticed() {
     for form in [KeyForm::Full, KeyForm::Subgroup] {
         let view = view_under(form, Some(Fault::NoRandomizer));
         let Record { cloud, key, .. } = &view.record;
         for (sender, receiver) in [(cloud, key), (key, cloud)] {
-            assert!(check_randomizers(sender, receiver).unwrap_err().contains("without a fresh randomiser"));
+            let error = check_randomizers(sender, receiver, |place, operation| view.raised(place, operation));
+            assert!(error.unwrap_err().contains("without a fresh randomiser"));
         }
     }
 }

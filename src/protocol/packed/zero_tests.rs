@@ -12,7 +12,7 @@ use crate::rng::SeededRng;
 use super::comparison::{self, Blinds};
 use super::operation_tests::{in_job, random};
 use super::test_run::{Record, Witness, record};
-use super::view_tests::{check_masks, check_randomizers};
+use super::view_tests::{check_masks, check_randomizers, raised_at_least};
 
 /// P2's tests for zero, a comparison each: at most one term is 0, and one is as often as not, to six standard deviations.
 /// How many comparisons of neurons there were; the test of the model has tests of its own.
@@ -39,8 +39,8 @@ fn comparisons_that_leak_nothing_show_balanced_bits_alone() {
         assert!(witness.seen.iter().all(|(place, ..)| place.phase != Phase::Compare));
         assert!(witness.received.iter().all(|(place, ..)| place.phase != Phase::Compare));
     }
-    check_randomizers(cloud, key).unwrap();
-    check_randomizers(key, cloud).unwrap();
+    check_randomizers(cloud, key, raised_at_least).unwrap();
+    check_randomizers(key, cloud, raised_at_least).unwrap();
     assert!(cloud.zeros.is_empty());
     let comparisons = check_zeros(key).unwrap();
     assert_eq!(comparisons, 10 * (4 + 2), "every neuron of every row, in either step");

@@ -30,7 +30,11 @@ fn jobs() -> impl Iterator<Item = Widths> {
     let wide =
         DeclaredBounds { weights: 30, inputs: 30, pixels: 30, activations: 30, delta: 30, products: 60, gradients: 66 };
     let narrow = DeclaredBounds { products: 5, gradients: 1, weights: 2, ..DeclaredBounds::defaults(13) };
-    let bounds = [DeclaredBounds::defaults(13), wide, narrow];
+    // What is usually the larger of two is not: errors above activations, weights above sums, sums above all.
+    let errors = DeclaredBounds { delta: 25, activations: 12, products: 25, ..DeclaredBounds::defaults(13) };
+    let weights = DeclaredBounds { weights: 30, ..errors };
+    let sums = DeclaredBounds { products: 55, ..DeclaredBounds::defaults(13) };
+    let bounds = [DeclaredBounds::defaults(13), wide, narrow, errors, weights, sums];
     bounds.into_iter().flat_map(|bounds| [20, 40, 60].map(|sigma| (bounds, sigma))).map(|(bounds, sigma)| {
         let job = test_job("30,16,8,2", 32);
         let job = JobConfig { sigma, plan: TrainingPlan { bounds, ..job.plan.clone() }, ..job };
@@ -39,7 +43,24 @@ fn jobs() -> impl Iterator<Item = Widths> {
 }
 
 fn products(widths: &Widths) -> Vec<ProductWidths> {
-    (0..3).flat_map(|l| [widths.forward(l), widths.backward(l), widths.gradient(l, 32)]).collect()
+    let layers = (0..3).flat_map(|l| [widths.forward(l), widths.backward(l), widths.gradient(l, 32)]);
+    layers.chain([widths.squares(32), widths.gradient_and_squares(32)]).collect()
+}
+
+/// The errors of the output are the factor of their squares, and beside activations that of the last gradient.
+#[test]
+fn squares_have_room_for_the_errors_of_the_output() {
+    for widths in jobs() {
+        let (squares, both, gradient) = (widths.squares(32), widths.gradient_and_squares(32), widths.gradient(2, 32));
+        for share_bits in [squares.left_share, squares.right_share, both.left_share, both.right_share] {
+            assert!(share_bits >= widths.output_delta_share());
+        }
+        assert!(both.right_share >= gradient.right_share && both.result_bits >= gradient.result_bits);
+        let [_, largest] = extremes(widths.delta_bits());
+        let square = Integer::from(largest.square_ref()) * 32u32;
+        assert!(square.significant_bits() <= squares.result_bits && squares.result_bits <= both.result_bits);
+        assert!(square.significant_bits() <= widths.squares_bits(32));
+    }
 }
 
 /// Every slot of a plaintext holds `value`: it comes back, and the packed number is below n/2.
@@ -108,6 +129,15 @@ fn gates_fit_their_slots_blocks_exponents_and_replies() {
     let gates = jobs().flat_map(|widths| [Phase::Gate, Phase::LabelValue].map(|phase| (widths.clone(), phase)));
     for ((widths, phase), key_bits) in gates.flat_map(|gate| KEYS.map(|key_bits| (gate.clone(), key_bits))) {
         let gate = widths.gate(phase);
+        let (values, shares) = match phase {
+            Phase::Gate => {
+                let errors = [widths.delta_bits(), widths.plan.bounds.activations];
+                (errors, [widths.sum_share(), widths.carried_share()])
+            }
+            _ => ([widths.score_difference_bits(), widths.index_bits()], [widths.label_share(); 2]),
+        };
+        assert!(values.iter().all(|bits| *bits <= gate.value_bits), "either gate of a layer or level");
+        assert!(shares.iter().all(|bits| *bits <= gate.share_bits), "either gate of a layer or level");
         let (share_bits, slot_bits, slots) = (gate.share_bits, gate.slot_bits(), gate.slots(key_bits));
         assert!(slots > 0 && 2 * gate.masked_block_bits(slots) <= key_bits - 2);
         assert!(2 * gate.masked_block_bits(slots + 1) > key_bits - 2, "one more would not fit");
@@ -192,4 +222,16 @@ fn a_job_too_wide_for_its_key_is_refused() {
     let job = JobConfig { sigma: 80, key_bits: 248, plan: TrainingPlan { bounds, ..job.plan.clone() }, ..job };
     let error = Widths::of_job(&job).unwrap_err();
     assert!(error.exit_code() == 2 && error.to_string().contains("longer key"), "{error}");
+}
+
+/// A job fits the shortest key that holds its longest plaintext, of one slot or two blocks, and none that is shorter.
+#[test]
+fn the_length_that_a_job_needs_is_that_of_its_longest_plaintext() {
+    for widths in jobs() {
+        let products = products(&widths);
+        let gates = [Phase::Gate, Phase::LabelValue].map(|phase| 2 * widths.gate(phase).masked_block_bits(1));
+        let masked = products.iter().map(|product| product.masked_block_bits(1).max(product.slot_bits()));
+        let longest = masked.chain(gates).max().unwrap();
+        assert!(widths.longest_plaintext_bits(32) >= longest);
+    }
 }
