@@ -45,6 +45,21 @@ impl Layout {
             group[limb * self.width + lane] = *word;
         }
     }
+
+    /// Fills the lanes of `groups`, which are counted through, with the residues at `index(lane)` of `words`. It goes limb
+    /// by limb, so that a group that many lanes come from is in the cache but once.
+    pub fn read_groups(&self, words: &[u64], index: impl Fn(usize) -> usize, groups: &mut [u64]) {
+        let (width, group_words) = (self.width, self.group_words());
+        let place = |index: usize| index / width * group_words + index % width;
+        let places: Vec<usize> = (0..groups.len() / self.limbs).map(|lane| place(index(lane))).collect();
+        for row in (0..self.limbs).map(|limb| limb * width) {
+            for (group, places) in groups.chunks_exact_mut(group_words).zip(places.chunks_exact(width)) {
+                for (word, place) in group[row..][..width].iter_mut().zip(places) {
+                    *word = words[place + row];
+                }
+            }
+        }
+    }
 }
 
 /// The residues of a batch; secret ones are wiped on drop.

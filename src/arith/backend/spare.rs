@@ -30,6 +30,10 @@ impl Spare {
         Spare { words: kept.unwrap_or_else(|| Words::zero(len, false)), len, secret }
     }
 
+    pub fn as_slice(&self) -> &[u64] {
+        &self.words.as_slice()[..self.len]
+    }
+
     pub fn as_mut_slice(&mut self) -> &mut [u64] {
         &mut self.words.as_mut_slice()[..self.len]
     }

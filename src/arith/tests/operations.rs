@@ -8,6 +8,7 @@ use subtle::Choice;
 use super::oracle::Oracle;
 use super::{engines, in_each_class, integer, modulus, residues, secret};
 use crate::arith::{Batch, Engine, EngineError, Exponents, Moduli, Modulus};
+use crate::rng::SeededRng;
 
 /// A modulus with `count` residues.
 fn modulus_and(count: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = (Modulus, Vec<Integer>)> {
@@ -154,6 +155,34 @@ proptest! {
         }
     }
 
+    /// On an engine of eight lanes mostly several shares of a group, by either order of joining and squaring.
+    #[test]
+    fn multi_power_of_few_rows_is_the_product_of_gmps_powers(
+        modulus in modulus(),
+        groups in prop_oneof![2 => Just(1usize), 1 => 2usize..10],
+        rows in 1usize..8,
+        per_group in 1usize..40,
+        bits in prop_oneof![1 => Just(0u32), 4 => 1u32..=70],
+        seed in any::<u64>(),
+    ) {
+        let mut rng = SeededRng::new(seed, "products of few rows");
+        let bases: Vec<Integer> =
+            (0..groups * per_group).map(|_| rng.integer(modulus.bits() + 8) % modulus.value()).collect();
+        let exponents: Vec<Integer> = (0..groups * rows * per_group).map(|_| rng.integer(bits)).collect();
+        let power = |(base, exponent): (&Integer, &Integer)| base.clone().pow_mod(exponent, modulus.value()).unwrap();
+        let result = |(row, exponents): (usize, &[Integer])| {
+            let powers = bases[row / rows * per_group..][..per_group].iter().zip(exponents).map(power);
+            powers.fold(Integer::from(1), |product, power| product * power % modulus.value())
+        };
+        let expected: Vec<Integer> = exponents.chunks_exact(per_group).enumerate().map(result).collect();
+        for engine in engines() {
+            let bases = load(engine, &modulus, &bases);
+            for exponents in in_each_class(&exponents, bits) {
+                prop_assert_eq!(&engine.store(&engine.multi_power(&bases, &exponents, groups)?), &expected);
+            }
+        }
+    }
+
     #[test]
     fn inverses_undo_residues_and_the_first_that_fails_is_named((modulus, values) in modulus_and(0..12)) {
         let oracle = Oracle::new(&modulus);
@@ -225,6 +254,8 @@ fn multi_power_is_right_however_the_lanes_are_filled() {
         (1, 3, 2),
         (1, 1, 64),
         (1, 7, 13),
+        (1, 4, 120),
+        (2, 2, 16),
         (2, 8, 30),
         (3, 1, 25),
         (7, 2, 3),
