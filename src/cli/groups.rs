@@ -14,7 +14,7 @@ const STRONG_KEY_BITS: u32 = 2048;
 /// The group of a key's randomisers.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct KeyFormArgs {
-    /// Form of the servers' keys: `full`, or `subgroup`, with which a step with blinded comparisons takes about half the time, on
+    /// Form of the servers' keys: `full`, or `subgroup`, with which a step with blinded comparisons takes about 0.6 of the time, on
     /// one assumption more: that randomisers from a secret subgroup look like any others (SECURITY.md).
     #[arg(long, value_name = "FORM", default_value_t = KeyForm::Full)]
     pub key_form: KeyForm,

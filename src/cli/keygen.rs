@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "BITS", default_value_t = 2048)]
     key_bits: u32,
     /// Form of the key: `full`, or `subgroup` for a key server, with which a step with blinded comparisons takes about
-    /// half the time, on one assumption more: that randomisers from a secret subgroup look like any others (SECURITY.md).
+    /// 0.6 of the time, on one assumption more: that randomisers from a secret subgroup look like any others (SECURITY.md).
     #[arg(long, value_name = "FORM", default_value_t = KeyForm::Full)]
     key_form: KeyForm,
     /// Path and name of the two files, without their endings.

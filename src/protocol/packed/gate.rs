@@ -204,8 +204,13 @@ pub(super) fn finish(
     side.witness.gated.push((place, share.clone(), bits.to_vec()));
     let layout = Layout::of(side, place, bits.len())?;
     let reply = side.recv_clear(place, Operation::Gate, 1, layout.blocks.columns, layout.reply_bits())?;
-    let chosen = share.map(|k, own| select(bits[k], &Integer::new(), own, layout.widths.share_bits));
-    let packed = reply.minus(masks).plus(&layout.packed(&chosen));
+    // beta Y2 + 2^(S+1), so that no number is zero on the way.
+    let offset = layout.offset();
+    let chosen = share.map(|k, own| {
+        let lifted = Integer::from(own + &offset);
+        select(bits[k], &offset, &lifted, layout.widths.exponent_bits())
+    });
+    let packed = reply.minus(masks).plus(&layout.packed(&chosen)).minus(&layout.everywhere(&offset));
     let unpacked = layout.values.unpack(packed.values()).map_err(|_| side.out_of_range(place, 0, value_bits))?;
     let gated = unpacked.shaped(share.rows(), share.columns());
     side.require_masked(place, &gated, value_bits)?;
@@ -288,9 +293,15 @@ impl Layout {
 
     /// bit times `amount` for each element, in blocks. No number is zero on the way, so that lengths tell nothing of bits.
     fn per_bit(&self, bits: &[Choice], amount: &Integer) -> Share {
-        let once = Share::new(1, bits.len(), bits.iter().map(|_| amount.clone()).collect());
-        let twice = once.map(|k, amount| Integer::from(amount * (u32::from(bits[k].unwrap_u8()) + 1)));
-        self.packed(&twice).minus(&self.packed(&once))
+        let times = |bit: &Choice| Integer::from(amount * (u32::from(bit.unwrap_u8()) + 1));
+        let raised = Share::new(1, bits.len(), bits.iter().map(times).collect());
+        self.packed(&raised).minus(&self.everywhere(amount))
+    }
+
+    /// `amount` for every element, in blocks.
+    fn everywhere(&self, amount: &Integer) -> Share {
+        let count = self.values.columns;
+        self.packed(&Share::new(1, count, (0..count).map(|_| amount.clone()).collect()))
     }
 
     fn masks(&self, side: &mut Side, place: Place, purpose: Purpose) -> Share {
