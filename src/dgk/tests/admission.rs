@@ -119,7 +119,8 @@ fn d11_jacobi() {
 
 #[test]
 fn d12_slots_of_another_key() {
-    for modulus in [3, 7, 13, 67] {
+    // Slots that share all primes but one or two with those of the key fit its random n by chance.
+    for modulus in [31, 67] {
         assert_refused(PublicKey::admit(n(), g(), h(), modulus, 160), AdmissionRule::ModulusResidue);
     }
 }
