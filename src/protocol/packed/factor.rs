@@ -13,8 +13,8 @@ use crate::secret::{SecretIntegers, SecretLimbs};
 
 use super::share::Share;
 
-/// A result that is sent costs its randomiser and its decryption, about as much as so many fresh ciphertexts of a factor: at
-/// 2048 bits some 350 and 48 us.
+/// A result that is sent costs its randomiser and its decryption, about as much as so many fresh ciphertexts of a factor:
+/// `rerandomize` and `decrypt` beside `encrypt_owner` in `smlp primitives`.
 const FRESH_OF_A_RESULT: u64 = 7;
 
 /// How long the ciphertexts of a factor serve.
@@ -72,6 +72,11 @@ impl ProductLayout {
         self.columns % self.slots.slots as usize
     }
 
+    /// How often left-over columns of a factor are encrypted, if there are any.
+    fn copies(&self) -> usize {
+        if self.rest() == 0 { 0 } else { self.together }
+    }
+
     /// Plaintexts that hold left-overs, of a product of `outputs` rows.
     fn shared(&self, outputs: usize) -> usize {
         if self.rest() == 0 { 0 } else { outputs.div_ceil(self.together) }
@@ -88,20 +93,19 @@ impl ProductLayout {
     }
 
     fn factor_per_row(&self) -> usize {
-        self.whole() + if self.rest() == 0 { 0 } else { self.together }
+        self.whole() + self.copies()
     }
 
     /// Plaintexts of a product, linear, signed, unreduced (rule 5): those that rows fill, \[outputs\]\[whole\], then those
     /// that they share.
     pub fn pack(&self, product: &Share) -> SecretIntegers {
-        assert_eq!(product.columns(), self.columns, "columns of the layout");
-        let rows = || (0..product.rows()).map(|row| self.split(product.row(row)));
-        let whole =
-            rows().flat_map(|(whole, _)| whole.chunks(self.slots.slots as usize)).map(|part| self.slots.pack(part));
-        let rests: Vec<&[Integer]> = rows().map(|(_, rest)| rest).collect();
+        let rests: Vec<&[Integer]> = self.rows(product).map(|(_, rest)| rest).collect();
         let together = rests.chunks(self.together).take(self.shared(product.rows()));
-        let shared = together.map(|rests| self.slots.pack(&rests.concat()));
-        whole.chain(shared).collect()
+        let shared = together.map(|rests| {
+            let values: SecretIntegers = rests.iter().copied().flatten().cloned().collect();
+            self.slots.pack(&values)
+        });
+        self.pack_whole(product).chain(shared).collect()
     }
 
     /// The inverse of [`ProductLayout::pack`] for plaintexts whose slots all lie in [0, 2^slot_bits).
@@ -129,21 +133,24 @@ impl ProductLayout {
 
     /// Plaintexts of a factor: those that rows fill, \[inner\]\[whole\], then the left-overs, \[together\]\[inner\].
     pub fn pack_factor(&self, factor: &Share) -> SecretIntegers {
-        assert_eq!(factor.columns(), self.columns, "columns of the layout");
-        let rows = || (0..factor.rows()).map(|row| self.split(factor.row(row)));
-        let whole =
-            rows().flat_map(|(whole, _)| whole.chunks(self.slots.slots as usize)).map(|part| self.slots.pack(part));
         let moved = |times: usize| {
             let shift = self.slots.slot_bits * (times * self.rest()) as u32;
-            rows().map(move |(_, rest)| self.slots.pack(rest) << shift)
+            self.rows(factor).map(move |(_, rest)| self.slots.pack(rest) << shift)
         };
-        let versions = if self.rest() == 0 { 0 } else { self.together };
-        whole.chain((0..versions).flat_map(moved)).collect()
+        self.pack_whole(factor).chain((0..self.copies()).flat_map(moved)).collect()
     }
 
-    /// The columns that fill plaintexts, and the others.
-    fn split<'a>(&self, row: &'a [Integer]) -> (&'a [Integer], &'a [Integer]) {
-        row.split_at(self.columns - self.rest())
+    /// The plaintexts that rows fill, \[rows\]\[whole\].
+    fn pack_whole(&self, matrix: &Share) -> impl Iterator<Item = Integer> {
+        let filled = self.rows(matrix).flat_map(|(filled, _)| filled.chunks(self.slots.slots as usize));
+        filled.map(|values| self.slots.pack(values))
+    }
+
+    /// Of each row the columns that fill plaintexts, and the others.
+    fn rows<'a>(&self, matrix: &'a Share) -> impl Iterator<Item = (&'a [Integer], &'a [Integer])> {
+        assert_eq!(matrix.columns(), self.columns, "columns of the layout");
+        let filled = self.columns - self.rest();
+        (0..matrix.rows()).map(move |row| matrix.row(row).split_at(filled))
     }
 }
 
@@ -167,8 +174,7 @@ impl EncryptedFactor {
 
     /// Factors of a sum in the exponents of one plaintext of a product.
     pub fn terms(&self) -> usize {
-        let inner = self.inner();
-        if self.layout.rest() == 0 { inner } else { inner * self.layout.together }
+        self.inner() * self.layout.copies().max(1)
     }
 
     fn inner(&self) -> usize {
@@ -201,7 +207,7 @@ impl EncryptedFactor {
         let shared = self.layout.shared(outputs);
         if shared > 0 {
             // Row after row, which is \[shared\]\[together\]\[inner\]; places that no row takes get the exponent 0.
-            let places = shared * self.layout.together * inner;
+            let places = shared * self.layout.copies() * inner;
             let nothing = SecretLimbs::zero(exponent_bits.div_ceil(u64::BITS) as usize);
             let all = rows.into_iter().chain(std::iter::repeat(nothing)).take(places).collect();
             let all = Exponents::single_use(all, exponent_bits);
